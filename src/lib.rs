@@ -1,0 +1,18 @@
+//! workindex: an embedded search-index database for labour-market text.
+
+mod encoder;
+mod error;
+mod late_interaction;
+mod monitor;
+mod ontology;
+mod rank;
+mod storage;
+mod token_matrix;
+
+pub use error::{Error, Result};
+pub use late_interaction::{Direction, Interaction, Rule, Weights};
+pub use monitor::{CancelToken, Monitor, Progress, Stage};
+pub use ontology::{
+    Concept, Defect, DefectKind, Kind, ReadReport, Relation, RelationKind, Release, ReleaseBuilder, SpaceName, source,
+};
+pub use token_matrix::TokenMatrix;

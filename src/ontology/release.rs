@@ -1,0 +1,195 @@
+//! One published version of an ontology in one language.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::space::{check_language, check_ontology, check_version};
+use super::{Concept, DefectKind, Kind, ReadReport, Relation, RelationKind, SpaceName};
+use crate::error::Result;
+
+/// One published version of an ontology in one language: an ordered list of concepts and the relations between them.
+///
+/// The order of the concepts is the publisher's, and with it the order of each target space. Made by the readers in
+/// [`source`](super::source), or by hand through [`ReleaseBuilder`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    ontology: String,
+    version: String,
+    language: String,
+    attribution: Option<String>,
+    concepts: Vec<Concept>,
+    relations: Vec<Relation>,
+}
+
+impl Release {
+    /// The ontology's name, as in a space name.
+    pub fn ontology(&self) -> &str {
+        &self.ontology
+    }
+
+    /// The version, as in a space name.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The language, as in a space name.
+    pub fn language(&self) -> &str {
+        &self.language
+    }
+
+    /// What output that shows these concepts must say, by the publisher's licence.
+    pub fn attribution(&self) -> Option<&str> {
+        self.attribution.as_deref()
+    }
+
+    /// All concepts, in the publisher's order.
+    pub fn concepts(&self) -> &[Concept] {
+        &self.concepts
+    }
+
+    /// All relations, sorted, each once.
+    pub fn relations(&self) -> &[Relation] {
+        &self.relations
+    }
+
+    /// The kinds of its concepts, sorted.
+    pub fn kinds(&self) -> BTreeSet<&Kind> {
+        self.concepts.iter().map(|c| &c.kind).collect()
+    }
+
+    /// The pinned name of the space of one kind.
+    pub fn space_name(&self, kind: &Kind) -> SpaceName {
+        // The parts were checked when the release was made.
+        SpaceName::new(&self.ontology, Some(&self.version), kind.clone(), &self.language)
+            .unwrap_or_else(|error| unreachable!("a release has checked names: {error}"))
+    }
+}
+
+/// Makes a [`Release`]: resolves ids to positions, merges duplicates, leaves out dangling relations, and counts what it
+/// met in a [`ReadReport`].
+///
+/// ```
+/// use workindex::{Concept, Kind, ReleaseBuilder};
+/// let mut builder = ReleaseBuilder::new("our-list", "2026-11", "en")?;
+/// builder.add(Concept::new("7", Kind::SKILL, "arc welding"), "our.csv", 2);
+/// let (release, report) = builder.finish();
+/// assert_eq!(release.concepts().len(), 1);
+/// assert!(report.defects.is_empty());
+/// # Ok::<(), workindex::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct ReleaseBuilder {
+    release: Release,
+    /// Positions of the concepts of each kind, by id.
+    positions: HashMap<Kind, HashMap<String, u32>>,
+    seen: HashSet<Relation>,
+    report: ReadReport,
+}
+
+impl ReleaseBuilder {
+    /// An empty release.
+    ///
+    /// # Errors
+    /// [`Error::InvalidName`] when a part is not fit for a space name.
+    pub fn new(ontology: &str, version: &str, language: &str) -> Result<Self> {
+        check_ontology(ontology)?;
+        check_version(version)?;
+        check_language(language)?;
+        let release = Release {
+            ontology: ontology.to_string(),
+            version: version.to_string(),
+            language: language.to_string(),
+            attribution: None,
+            concepts: Vec::new(),
+            relations: Vec::new(),
+        };
+        let (positions, seen, report) = Default::default();
+        Ok(Self { release, positions, seen, report })
+    }
+
+    /// What output that shows these concepts must say.
+    pub fn attribution(&mut self, text: &str) -> &mut Self {
+        self.release.attribution = Some(text.to_string());
+        self
+    }
+
+    /// The report so far, for readers to add what they met.
+    pub(crate) fn report(&mut self) -> &mut ReadReport {
+        &mut self.report
+    }
+
+    /// Where a concept is, if it was added.
+    pub fn position(&self, kind: &Kind, id: &str) -> Option<u32> {
+        self.positions.get(kind)?.get(id).copied()
+    }
+
+    /// A concept that was added, to be completed from another file.
+    pub(crate) fn concept_mut(&mut self, position: u32) -> Option<&mut Concept> {
+        self.release.concepts.get_mut(position as usize)
+    }
+
+    /// Adds a concept that was read from a row of a file, and returns its position.
+    ///
+    /// Labels are stripped; empty and repeated ones are dropped. A concept without an id or a label is left out and
+    /// counted (`None`). When the kind already has the id, the first row stays as it is and gains the other's labels.
+    pub fn add(&mut self, mut concept: Concept, file: &str, row: u64) -> Option<u32> {
+        concept.id = concept.id.trim().to_string();
+        concept.label = concept.label.trim().to_string();
+        if concept.id.is_empty() || concept.label.is_empty() {
+            let what = format!("id `{}`, label `{}`", concept.id, concept.label);
+            self.report.note(file, DefectKind::IncompleteRow, row, what);
+            return None;
+        }
+        if let Some(position) = self.position(&concept.kind, &concept.id) {
+            self.report.note(file, DefectKind::DuplicateConcept, row, &concept.id);
+            let first = &mut self.release.concepts[position as usize];
+            first.alternative_labels.push(concept.label);
+            first.alternative_labels.append(&mut concept.alternative_labels);
+            return Some(position);
+        }
+        let position = u32::try_from(self.release.concepts.len()).ok()?;
+        self.positions.entry(concept.kind.clone()).or_default().insert(concept.id.clone(), position);
+        self.release.concepts.push(concept);
+        Some(position)
+    }
+
+    /// Adds an edge between two concepts, given by kind and id; returns whether it is in the release.
+    ///
+    /// An edge with an unknown end, a repeated edge and an edge from a concept to itself are left out and counted.
+    pub fn relate(&mut self, from: (&Kind, &str), kind: RelationKind, to: (&Kind, &str), file: &str, row: u64) -> bool {
+        let (Some(from_at), Some(to_at)) = (self.position(from.0, from.1), self.position(to.0, to.1)) else {
+            let what = format!("{} {kind} {}", from.1, to.1);
+            self.report.note(file, DefectKind::DanglingRelation, row, what);
+            return false;
+        };
+        let relation = Relation { from: from_at, to: to_at, kind };
+        let defect = if from_at == to_at {
+            DefectKind::SelfRelation
+        } else if !self.seen.insert(relation) {
+            DefectKind::DuplicateRelation
+        } else {
+            self.release.relations.push(relation);
+            return true;
+        };
+        self.report.note(file, defect, row, format!("{} {kind} {}", from.1, to.1));
+        false
+    }
+
+    /// The release, and what was met in making it.
+    pub fn finish(mut self) -> (Release, ReadReport) {
+        self.release.concepts.iter_mut().for_each(clean_labels);
+        self.release.relations.sort_unstable();
+        (self.release, self.report)
+    }
+}
+
+/// Strips the alternative labels; drops empty ones, repeated ones and the preferred label.
+fn clean_labels(concept: &mut Concept) {
+    let mut seen: HashSet<String> = HashSet::from([concept.label.clone()]);
+    let labels = std::mem::take(&mut concept.alternative_labels);
+    concept.alternative_labels = labels
+        .iter()
+        .map(|label| label.trim())
+        .filter(|label| !label.is_empty() && seen.insert(label.to_string()))
+        .map(str::to_string)
+        .collect();
+}

@@ -1,0 +1,1 @@
+//! Query execution over a snapshot.
