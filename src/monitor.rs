@@ -89,6 +89,14 @@ impl Monitor {
         Self { callback: None, cancel }
     }
 
+    /// A monitor for a part of the work: its counts are added to `before`, and `total` is that of the whole.
+    pub(crate) fn part(&self, before: u64, total: u64) -> Self {
+        let whole = self.clone();
+        let report = move |p: Progress| whole.report(p.stage, before + p.done, Some(total));
+        let callback = self.callback.is_some().then(|| Arc::new(report) as Arc<Callback>);
+        Self { callback, cancel: self.cancel.clone() }
+    }
+
     /// Tells the callback where the work is.
     pub(crate) fn report(&self, stage: Stage, done: u64, total: Option<u64>) {
         if let Some(callback) = &self.callback {

@@ -130,6 +130,16 @@ impl RelationKind {
         RelationKind::PartOf,
     ];
 
+    /// The code on disk: the place in [`ALL`](Self::ALL).
+    pub(crate) fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The kind with a code; `None` for a code of no kind.
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+
     /// The name, as printed.
     pub fn as_str(self) -> &'static str {
         match self {

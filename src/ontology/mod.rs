@@ -7,12 +7,14 @@
 //! | `report.rs` | [`ReadReport`]: what a reader met in the files |
 //! | `diff.rs` | [`ReleaseDiff`]: what changed between two releases |
 //! | `space.rs` | [`SpaceName`]: `esco@1.1.0/skill/en` |
+//! | `forms.rs` | [`Forms`]: which texts of a concept are embedded |
 //! | `fold.rs` | when two labels are the same label |
 //! | `source/` | one reader per input format |
 
 mod concept;
 mod diff;
 mod fold;
+mod forms;
 mod release;
 mod report;
 pub mod source;
@@ -21,6 +23,7 @@ mod space;
 pub use concept::{Concept, Kind, Relation, RelationKind};
 
 pub(crate) use fold::fold_label;
+pub use forms::Forms;
 pub use release::{Release, ReleaseBuilder};
 pub use report::{Defect, DefectKind, ReadReport};
 pub use space::SpaceName;

@@ -1,1 +1,19 @@
 //! Query execution over a snapshot.
+//!
+//! | file | what |
+//! |---|---|
+//! | `executor.rs` | scores every target that a filter lets through, in parallel, and keeps the best |
+//! | `filter.rs` | [`Filter`]: which targets take part |
+//! | `top_k.rs` | the best k scores, in the one order that rankings have |
+//! | `ranking.rs` | [`RankOptions`], [`Ranking`], [`Hit`] |
+
+mod executor;
+mod filter;
+mod ranking;
+mod top_k;
+
+
+pub use filter::Filter;
+pub(crate) use filter::targets as filter_targets;
+pub use ranking::{ExactMatch, Hit, RankOptions, Ranking};
+pub(crate) use top_k::Scored;

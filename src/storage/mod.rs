@@ -1,1 +1,34 @@
-//! Bytes on disk.
+//! Bytes on disk: immutable segments of token matrices, and the catalog that names them.
+//!
+//! | file | what |
+//! |---|---|
+//! | `segment/` | a file of token matrices: layout, writer, reader |
+//! | `catalog/` | the redb database of encoders, segments, releases, concepts |
+//! | `commit.rs` | the one writer: stage, synchronise, rename, commit |
+//! | `snapshot.rs` | what a reader sees for as long as it holds it |
+//! | `collect.rs` | dropping, garbage collection, compaction |
+//! | `verify.rs` | reads and checks everything |
+//! | `model_files.rs` | the encoder's files inside the index |
+//! | `paths.rs`, `fs.rs`, `map.rs` | names, file access, memory maps |
+//!
+//! Storage knows no model: it stores token matrices and an encoder fingerprint.
+
+pub(crate) mod catalog;
+mod collect;
+mod commit;
+mod fs;
+mod map;
+mod model_files;
+mod paths;
+pub(crate) mod segment;
+mod snapshot;
+mod verify;
+
+pub use collect::Reclaimed;
+pub(crate) use collect::SEGMENT_BYTES;
+pub(crate) use commit::WriteStore;
+pub(crate) use model_files::total_bytes;
+pub(crate) use paths::{Paths, hex};
+pub(crate) use snapshot::{ReadStore, Snapshot, SpaceData};
+pub use verify::{Problem, VerifyReport};
+pub(crate) use verify::verify;

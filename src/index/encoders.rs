@@ -1,0 +1,70 @@
+//! The encoders inside an index.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use crate::encoder::{Checkpoint, Encoder, EncoderSettings};
+use crate::error::{Error, Result};
+use crate::storage::catalog::{EncoderRecord, SettingsRecord};
+use crate::storage::{Paths, hex};
+
+/// The encoders that have been asked for, by fingerprint: loaded once, shared by all spaces.
+#[derive(Debug, Default)]
+pub(super) struct LoadedEncoders(Mutex<HashMap<[u8; 32], Encoder>>);
+
+impl LoadedEncoders {
+    /// The encoder of a record, loaded from the index's own copy of the model.
+    pub(super) fn get(&self, paths: &Paths, record: &EncoderRecord) -> Result<Encoder> {
+        // A panic while the lock was held leaves a map that is still correct. Loading under the lock keeps several
+        // threads that ask at once from loading the model several times.
+        let mut loaded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(encoder) = loaded.get(&record.fingerprint) {
+            return Ok(encoder.clone());
+        }
+        let encoder = load(paths, record)?;
+        loaded.insert(record.fingerprint, encoder.clone());
+        Ok(encoder)
+    }
+}
+
+/// Loads the index's own copy of an encoder.
+pub(super) fn load(paths: &Paths, record: &EncoderRecord) -> Result<Encoder> {
+    let folder = paths.encoder(&record.fingerprint);
+    let Some(settings) = &record.settings else {
+        return Err(Error::InvalidOption {
+            option: "text",
+            expected: format!("token matrices, because `{}` is declared and runs elsewhere", record.name),
+            got: "a text".to_string(),
+        });
+    };
+    let encoder = Encoder::open_with(&folder, from_record(settings))?;
+    let found = *encoder.fingerprint().as_bytes();
+    if found != record.fingerprint {
+        return Err(Error::corrupt(&folder, format!("the model with fingerprint {}", hex(&record.fingerprint)), hex(&found)));
+    }
+    Ok(encoder)
+}
+
+/// The fingerprint that the model files in a folder have now.
+pub(super) fn fingerprint(folder: &Path, settings: &SettingsRecord) -> Result<[u8; 32]> {
+    Ok(*Checkpoint::open(folder)?.fingerprint(&from_record(settings)).as_bytes())
+}
+
+/// The catalog's record of an encoder.
+pub(super) fn to_record(encoder: &Encoder) -> EncoderRecord {
+    let settings = encoder.settings();
+    EncoderRecord {
+        fingerprint: *encoder.fingerprint().as_bytes(),
+        name: encoder.name().to_string(),
+        dim: encoder.dim() as u32,
+        settings: Some(SettingsRecord {
+            max_tokens: settings.max_tokens as u32,
+            special_tokens: settings.special_tokens,
+        }),
+    }
+}
+
+fn from_record(record: &SettingsRecord) -> EncoderSettings {
+    EncoderSettings { max_tokens: record.max_tokens as usize, special_tokens: record.special_tokens }
+}

@@ -1,0 +1,233 @@
+//! From a release to embeddings and a catalog entry.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::error::Result;
+use crate::monitor::{Monitor, Stage};
+use crate::ontology::{Forms, Kind, Release, ReleaseDiff};
+use crate::storage::catalog::{CatalogRead, EncoderRecord, FormRef, Numbered, ReleaseRecord, content_hash};
+use crate::storage::segment::{SegmentBuilder, TextHash, text_hash};
+use crate::storage::{SEGMENT_BYTES, WriteStore};
+use crate::token_matrix::TokenMatrix;
+
+/// Texts embedded at a time: enough to fill batches of equal length, few enough that their f32 rows stay below
+/// about 100 MB.
+const PART: usize = 1024;
+
+/// How a release is ingested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct IngestOptions {
+    /// Which texts of a concept are embedded.
+    pub forms: Forms,
+}
+
+/// What an ingest did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IngestReport {
+    /// Whether the index had this very release already, so that nothing was done.
+    pub unchanged: bool,
+    /// The version that the release was compared with: the one ingested before it, if any.
+    pub previous: Option<String>,
+    /// What changed, kind by kind.
+    pub kinds: Vec<KindReport>,
+    /// Distinct surface forms of the release.
+    pub texts: usize,
+    /// Surface forms that were embedded now; the others had been before.
+    pub embedded: usize,
+    /// Of the texts embedded now, those that were longer than the encoder reads.
+    pub truncated: usize,
+}
+
+/// What changed in the concepts of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KindReport {
+    /// The kind.
+    pub kind: Kind,
+    /// The pinned name of its space.
+    pub space: String,
+    /// Concepts in this release.
+    pub concepts: usize,
+    /// Concepts that the previous release did not have.
+    pub added: usize,
+    /// Concepts that only the previous release has.
+    pub removed: usize,
+    /// Concepts with another preferred label than in the previous release.
+    pub relabelled: usize,
+}
+
+/// Embeds texts; returns each text's matrix and whether the text was truncated.
+pub(super) type Embed<'a> = dyn FnMut(&[&str], &Monitor) -> Result<Vec<(TokenMatrix, bool)>> + 'a;
+
+/// Ingests a release into the writer's uncommitted state. On error that state is forgotten.
+pub(super) fn ingest(
+    store: &mut WriteStore,
+    release: &Release,
+    options: &IngestOptions,
+    embed: &mut Embed,
+    monitor: &Monitor,
+) -> Result<IngestReport> {
+    let (encoder, record) = store.catalog()?.current_encoder()?;
+    let same = find_same(store, release)?;
+    let forms = options.forms;
+    let equal = |old: &ReleaseRecord| {
+        old.content == content_hash(release) && old.encoder == encoder && old.all_forms == (forms == Forms::All)
+    };
+    let texts = distinct_texts(release, forms);
+    if let Some((_, old)) = same.as_ref().filter(|(_, old)| equal(old)) {
+        let kinds = kind_reports(release, Some(release));
+        let previous = Some(old.version.clone());
+        return Ok(IngestReport { unchanged: true, previous, kinds, texts: texts.len(), embedded: 0, truncated: 0 });
+    }
+    let previous = previous_release(store, release)?;
+    let mut embedder = Embedder { encoder, record, embedded: 0, truncated: 0, places: BTreeMap::new() };
+    let placed = place_texts(store, &mut embedder, &texts, embed, monitor).and_then(|places| {
+        let place = |text: &str| places.get(&text_hash(text)).copied();
+        store.change(|store| {
+            let catalog = store.catalog()?;
+            catalog.put_embeddings(encoder, &embedder.places)?;
+            same.iter().try_for_each(|(number, _)| catalog.remove_release(*number))?;
+            catalog.put_release(release, forms, encoder, &place)
+        })
+    });
+    placed.inspect_err(|_| store.discard())?;
+    Ok(IngestReport {
+        unchanged: false,
+        kinds: kind_reports(release, previous.as_ref()),
+        previous: previous.map(|release| release.version().to_string()),
+        texts: texts.len(),
+        embedded: embedder.embedded,
+        truncated: embedder.truncated,
+    })
+}
+
+/// The stored release of the same ontology, version and language.
+fn find_same(store: &mut WriteStore, release: &Release) -> Result<Option<Numbered<ReleaseRecord>>> {
+    let same = |record: &ReleaseRecord| same_line(record, release) && record.version == release.version();
+    Ok(store.catalog()?.releases()?.into_iter().rev().find(|(_, record)| same(record)))
+}
+
+fn same_line(record: &ReleaseRecord, release: &Release) -> bool {
+    record.ontology == release.ontology() && record.language == release.language()
+}
+
+/// The release of the same ontology and language that was ingested last.
+fn previous_release(store: &mut WriteStore, release: &Release) -> Result<Option<Release>> {
+    let catalog = store.catalog()?;
+    let last = catalog.releases()?.into_iter().rev().find(|(_, record)| same_line(record, release));
+    last.map(|(number, record)| catalog.release(number, &record)).transpose()
+}
+
+/// The surface forms of a release, each once, in the order in which they come: a space's rows lie together.
+fn distinct_texts(release: &Release, forms: Forms) -> Vec<&str> {
+    let mut seen = HashSet::new();
+    // Kind after kind, as the spaces are.
+    let mut kinds: Vec<&Kind> = Vec::new();
+    for concept in release.concepts() {
+        if !kinds.contains(&&concept.kind) {
+            kinds.push(&concept.kind);
+        }
+    }
+    let of_kind = |kind| release.concepts().iter().filter(move |concept| &concept.kind == kind);
+    let texts = kinds.into_iter().flat_map(of_kind).flat_map(|concept| forms.of(concept));
+    texts.filter(|text| seen.insert(*text)).collect()
+}
+
+fn kind_reports(release: &Release, previous: Option<&Release>) -> Vec<KindReport> {
+    let mut kinds: Vec<&Kind> = release.kinds().into_iter().collect();
+    kinds.sort_by_key(|kind| release.concepts().iter().position(|concept| &concept.kind == *kind));
+    let report = |kind: &Kind| {
+        let concepts = release.concepts().iter().filter(|concept| &concept.kind == kind).count();
+        let diff = previous.map(|previous| ReleaseDiff::between_kind(previous, release, kind));
+        KindReport {
+            kind: kind.clone(),
+            space: release.space_name(kind).to_string(),
+            concepts,
+            added: diff.as_ref().map_or(concepts, |diff| diff.added.len()),
+            removed: diff.as_ref().map_or(0, |diff| diff.removed.len()),
+            relabelled: diff.as_ref().map_or(0, |diff| diff.relabelled.len()),
+        }
+    };
+    kinds.into_iter().map(report).collect()
+}
+
+/// What is being embedded, and where it went.
+struct Embedder {
+    encoder: u32,
+    record: EncoderRecord,
+    embedded: usize,
+    truncated: usize,
+    /// The places of the texts embedded now.
+    places: BTreeMap<TextHash, FormRef>,
+}
+
+/// Finds or makes the embedding of each text.
+fn place_texts(
+    store: &mut WriteStore,
+    embedder: &mut Embedder,
+    texts: &[&str],
+    embed: &mut Embed,
+    monitor: &Monitor,
+) -> Result<HashMap<TextHash, FormRef>> {
+    let hashes: Vec<TextHash> = texts.iter().map(|text| text_hash(text)).collect();
+    let known = store.embedded(embedder.encoder, &hashes)?;
+    let missing: Vec<(&str, TextHash)> = texts
+        .iter()
+        .zip(&hashes)
+        .zip(&known)
+        .filter(|(_, place)| place.is_none())
+        .map(|((text, hash), _)| (*text, *hash))
+        .collect();
+    embedder.embed_all(store, &missing, embed, monitor)?;
+    let known = hashes.iter().zip(known).filter_map(|(hash, place)| Some((*hash, place?)));
+    Ok(known.chain(embedder.places.iter().map(|(hash, place)| (*hash, *place))).collect())
+}
+
+impl Embedder {
+    fn embed_all(
+        &mut self,
+        store: &mut WriteStore,
+        missing: &[(&str, TextHash)],
+        embed: &mut Embed,
+        monitor: &Monitor,
+    ) -> Result<()> {
+        let mut builder = self.new_builder()?;
+        let mut waiting: Vec<TextHash> = Vec::new();
+        for (part, texts) in missing.chunks(PART).enumerate() {
+            monitor.check()?;
+            let of_part: Vec<&str> = texts.iter().map(|(text, _)| *text).collect();
+            let embedded = embed(&of_part, &monitor.part((part * PART) as u64, missing.len() as u64))?;
+            for ((_, hash), (matrix, truncated)) in texts.iter().zip(embedded) {
+                builder.push(*hash, &matrix)?;
+                waiting.push(*hash);
+                self.embedded += 1;
+                self.truncated += usize::from(truncated);
+            }
+            if builder.payload_bytes() >= SEGMENT_BYTES {
+                self.stage(store, std::mem::replace(&mut builder, self.new_builder()?), &mut waiting, monitor)?;
+            }
+        }
+        if builder.len() > 0 {
+            self.stage(store, builder, &mut waiting, monitor)?;
+        }
+        Ok(())
+    }
+
+    fn new_builder(&self) -> Result<SegmentBuilder> {
+        SegmentBuilder::new(self.record.fingerprint, self.record.dim as usize)
+    }
+
+    fn stage(
+        &mut self,
+        store: &mut WriteStore,
+        builder: SegmentBuilder,
+        waiting: &mut Vec<TextHash>,
+        monitor: &Monitor,
+    ) -> Result<()> {
+        monitor.report(Stage::Writing, 0, Some(1));
+        let segment = store.stage(self.encoder, builder)?;
+        monitor.report(Stage::Writing, 1, Some(1));
+        let placed = waiting.drain(..).zip(0..).map(|(hash, form)| (hash, FormRef { segment, form }));
+        self.places.extend(placed);
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! The front door: opening, creating and writing an index.
+//!
+//! | file | what |
+//! |---|---|
+//! | `space.rs` | [`Space`]: ranking the concepts of one kind |
+//! | `writer.rs` | [`IndexWriter`]: ingesting, dropping, compacting |
+//! | `ingest.rs` | from a release to embeddings and a commit |
+//! | `info.rs` | [`IndexInfo`]: what an index holds |
+//! | `encoders.rs` | the encoders inside an index, loaded when a text asks for them |
+
+mod encoders;
+mod info;
+mod ingest;
+mod space;
+mod writer;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use info::{EncoderInfo, IndexInfo, ReleaseInfo, SpaceInfo};
+pub use ingest::{IngestOptions, IngestReport, KindReport};
+pub use space::Space;
+pub use writer::IndexWriter;
+
+use crate::encoder::{DeclaredEncoder, Encoder};
+use crate::error::{Error, Result};
+use crate::monitor::Monitor;
+use crate::ontology::{Release, ReleaseDiff, SpaceName};
+use crate::storage::catalog::CatalogRead;
+use crate::storage::{ReadStore, Snapshot, VerifyReport, verify};
+use encoders::LoadedEncoders;
+
+/// An index opened for reading. `Send + Sync` and cheap to clone; any number of processes may read beside one writer.
+///
+/// What it sees is the state committed last when it was opened, until [`refresh`](Self::refresh).
+#[derive(Clone)]
+pub struct WorkIndex {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: ReadStore,
+    snapshot: Mutex<Arc<Snapshot>>,
+    encoders: Arc<LoadedEncoders>,
+}
+
+impl WorkIndex {
+    /// Opens an index for reading. No token matrix is read, and no encoder loaded, before the first query.
+    ///
+    /// # Errors
+    /// [`Error::NotAnIndex`], [`Error::Version`], [`Error::Corrupt`], [`Error::Catalog`], [`Error::Io`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let store = ReadStore::open(path.as_ref())?;
+        let snapshot = Mutex::new(Arc::new(store.snapshot()?));
+        Ok(Self { inner: Arc::new(Inner { store, snapshot, encoders: Arc::default() }) })
+    }
+
+    /// Opens an index for writing; see [`IndexWriter::open`].
+    ///
+    /// # Errors
+    /// As [`IndexWriter::open`].
+    pub fn writer(path: impl AsRef<Path>) -> Result<IndexWriter> {
+        IndexWriter::open(path)
+    }
+
+    /// Creates an index whose texts the encoder embeds; see [`IndexWriter::create`].
+    ///
+    /// # Errors
+    /// As [`IndexWriter::create`].
+    pub fn create(path: impl AsRef<Path>, encoder: &Encoder) -> Result<IndexWriter> {
+        IndexWriter::create(path, encoder)
+    }
+
+    /// Creates an index of token matrices made elsewhere; see [`IndexWriter::create_declared`].
+    ///
+    /// # Errors
+    /// As [`IndexWriter::create_declared`].
+    pub fn create_declared(path: impl AsRef<Path>, encoder: &DeclaredEncoder) -> Result<IndexWriter> {
+        IndexWriter::create_declared(path, encoder)
+    }
+
+    /// Moves to the state committed last, and says whether that is a newer one. Spaces opened before stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`] and [`Error::Corrupt`] when the catalog cannot be read.
+    pub fn refresh(&self) -> Result<bool> {
+        let newest = self.inner.store.snapshot()?;
+        let generation = newest.catalog().generation()?;
+        let mut pinned = self.inner.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        let newer = generation != pinned.catalog().generation()?;
+        *pinned = Arc::new(newest);
+        Ok(newer)
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        // A panic while the lock was held leaves a snapshot that is still whole.
+        Arc::clone(&self.inner.snapshot.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Opens a target space by its name: `esco/skill/en` for the release ingested last, `esco@1.1.0/skill/en` for one.
+    ///
+    /// # Errors
+    /// [`Error::InvalidName`], [`Error::UnknownSpace`] with the names that exist, and what a damaged index gives.
+    pub fn space(&self, name: &str) -> Result<Space> {
+        let name: SpaceName = name.parse()?;
+        let snapshot = self.snapshot();
+        match Space::open(snapshot, &name, &self.inner.encoders) {
+            // The pinned state may name a segment that a writer has collected since; the newest state does not.
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound && self.refresh()? => {
+                Space::open(self.snapshot(), &name, &self.inner.encoders)
+            }
+            result => result,
+        }
+    }
+
+    /// What the index holds: spaces, releases, encoders, sizes.
+    ///
+    /// # Errors
+    /// What a damaged index gives.
+    pub fn info(&self) -> Result<IndexInfo> {
+        info::gather(&self.snapshot())
+    }
+
+    /// A release as it was ingested, by the name of any of its spaces.
+    ///
+    /// # Errors
+    /// [`Error::InvalidName`], [`Error::UnknownSpace`], and what a damaged index gives.
+    pub fn release(&self, space: &str) -> Result<Release> {
+        self.snapshot().release(&space.parse()?)
+    }
+
+    /// What changed in a space between two releases that the index has.
+    ///
+    /// # Errors
+    /// As [`release`](Self::release).
+    pub fn diff(&self, space: &str, old: &str, new: &str) -> Result<ReleaseDiff> {
+        let name: SpaceName = space.parse()?;
+        let snapshot = self.snapshot();
+        let pinned = |version| SpaceName::new(name.ontology(), Some(version), name.kind().clone(), name.language());
+        let (old, new) = (snapshot.release(&pinned(old)?)?, snapshot.release(&pinned(new)?)?);
+        Ok(ReleaseDiff::between_kind(&old, &new, name.kind()))
+    }
+
+    /// Reads and checks everything: segments against their hashes, records against each other, texts against the
+    /// hashes beside their token matrices, model files against the encoder's fingerprint.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`]; what is wrong with the index is in the report.
+    pub fn verify(&self, monitor: &Monitor) -> Result<VerifyReport> {
+        verify(&self.snapshot(), &encoders::fingerprint, monitor)
+    }
+}
+
+impl std::fmt::Debug for WorkIndex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WorkIndex").field("path", &self.snapshot().paths().root()).finish_non_exhaustive()
+    }
+}

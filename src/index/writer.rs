@@ -1,0 +1,182 @@
+//! The one writer of an index.
+
+use std::path::Path;
+
+use super::encoders;
+use super::ingest::{self, IngestOptions, IngestReport};
+use crate::encoder::{DeclaredEncoder, Encoder};
+use crate::error::{Error, Result};
+use crate::monitor::Monitor;
+use crate::ontology::{Release, SpaceName};
+use crate::storage::catalog::{CatalogRead, EncoderRecord};
+use crate::storage::{Reclaimed, WriteStore};
+use crate::token_matrix::TokenMatrix;
+
+/// An index opened for writing: one at a time, over all processes. Readers are not disturbed.
+///
+/// Changes are collected until [`commit`](Self::commit), which makes them durable and visible together. Dropping the
+/// writer, or an error in one of its operations, forgets all changes since the last commit.
+///
+/// ```no_run
+/// use workindex::{Encoder, IngestOptions, Monitor, WorkIndex, esco};
+/// let encoder = Encoder::open("all-MiniLM-L6-v2".as_ref())?;
+/// let mut writer = WorkIndex::create("work.index", &encoder)?;
+/// let (release, report) = esco::read(&["ESCO dataset - v1.1.1"], &esco::Options::default(), &Monitor::silent())?;
+/// writer.ingest(&release, &IngestOptions::default(), &Monitor::silent())?;
+/// writer.commit()?;
+/// # let _ = report;
+/// # Ok::<(), workindex::Error>(())
+/// ```
+pub struct IndexWriter {
+    store: WriteStore,
+    /// The encoder of new texts; loaded at the first one.
+    encoder: Option<Encoder>,
+}
+
+impl IndexWriter {
+    /// Creates an index whose texts the encoder embeds. The model's files are copied into it.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] when something other than an empty folder is at the path, [`Error::Io`].
+    pub fn create(path: impl AsRef<Path>, encoder: &Encoder) -> Result<Self> {
+        let record = encoders::to_record(encoder);
+        let checkpoint = encoder.checkpoint();
+        let store = WriteStore::create(path.as_ref(), &record, Some((checkpoint.dir(), checkpoint.files())))?;
+        Ok(Self { store, encoder: Some(encoder.clone()) })
+    }
+
+    /// Creates an index of token matrices that an encoder makes elsewhere. It cannot rank texts, only token matrices.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_declared(path: impl AsRef<Path>, encoder: &DeclaredEncoder) -> Result<Self> {
+        let record = EncoderRecord {
+            fingerprint: *encoder.fingerprint().as_bytes(),
+            name: encoder.name().to_string(),
+            dim: encoder.dim() as u32,
+            settings: None,
+        };
+        Ok(Self { store: WriteStore::create(path.as_ref(), &record, None)?, encoder: None })
+    }
+
+    /// Opens an index for writing.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] at once when another writer has it open; [`Error::NotAnIndex`], [`Error::Version`],
+    /// [`Error::Catalog`], [`Error::Io`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Ok(Self { store: WriteStore::open(path.as_ref())?, encoder: None })
+    }
+
+    /// Ingests a release: embeds the surface forms that the index's encoder has never embedded, and stores the release
+    /// under its name. A release of that name that differs is replaced; an equal one is left as it is.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`]; [`Error::InvalidOption`] when the index's encoder is declared; what the encoder and the file
+    /// system give.
+    pub fn ingest(&mut self, release: &Release, options: &IngestOptions, monitor: &Monitor) -> Result<IngestReport> {
+        let encoder = self.encoder()?;
+        let mut embed = |texts: &[&str], monitor: &Monitor| {
+            let encoded = encoder.encode_batch(texts, monitor)?;
+            Ok(encoded.into_iter().map(|encoded| (encoded.matrix, encoded.truncated)).collect())
+        };
+        ingest::ingest(&mut self.store, release, options, &mut embed, monitor)
+    }
+
+    /// Ingests a release with token matrices made elsewhere: one for each concept's preferred label, in the release's
+    /// order. Embeddings are addressed by their text, so that concepts with equal labels share the first one's matrix.
+    ///
+    /// # Errors
+    /// [`Error::Matrix`] when there are more or fewer matrices than concepts, or their rows have another length than the
+    /// index's; [`Error::InvalidOption`] when the index embeds texts itself, because matrices of two origins cannot be
+    /// compared.
+    pub fn ingest_matrices(&mut self, release: &Release, matrices: &[TokenMatrix], monitor: &Monitor) -> Result<IngestReport> {
+        let (_, record) = self.store.catalog()?.current_encoder()?;
+        if record.settings.is_some() {
+            return Err(Error::InvalidOption {
+                option: "matrices",
+                expected: "an index created for a declared encoder".to_string(),
+                got: format!("one that embeds with `{}`", record.name),
+            });
+        }
+        let concepts = release.concepts();
+        if concepts.len() != matrices.len() {
+            let expected = format!("one matrix for each of {} concepts", concepts.len());
+            return Err(Error::Matrix { expected, got: matrices.len().to_string() });
+        }
+        let labels = concepts.iter().map(|concept| concept.label.as_str());
+        // Reversed, so that the first of several equal labels is the one that stays.
+        let by_label: std::collections::HashMap<&str, &TokenMatrix> = labels.zip(matrices).rev().collect();
+        let mut embed = |texts: &[&str], _: &Monitor| {
+            let of_text = |text: &&str| by_label.get(text).map(|matrix| ((*matrix).clone(), false));
+            let missing = || Error::Matrix { expected: "a matrix for each label".to_string(), got: "fewer".to_string() };
+            texts.iter().map(of_text).collect::<Option<Vec<_>>>().ok_or_else(missing)
+        };
+        ingest::ingest(&mut self.store, release, &IngestOptions::default(), &mut embed, monitor)
+    }
+
+    /// Forgets a release with all its kinds, by the pinned name of any of its spaces (`esco@1.1.0/skill/en`).
+    ///
+    /// Its token matrices stay on disk until [`collect`](Self::collect) or [`compact`](Self::compact).
+    ///
+    /// # Errors
+    /// [`Error::InvalidName`] for a name that pins no release, [`Error::UnknownSpace`].
+    pub fn drop_release(&mut self, space: &str) -> Result<()> {
+        let name: SpaceName = space.parse()?;
+        if name.version().is_none() {
+            return Err(Error::InvalidName {
+                what: "release to drop",
+                name: space.to_string(),
+                problem: format!("say which release, as in `{}@VERSION/{}/{}`", name.ontology(), name.kind(), name.language()),
+            });
+        }
+        self.store.drop_release(&name)
+    }
+
+    /// Makes all changes durable and visible. Returns whether there were any. When it returns without an error, the
+    /// changes survive a crash of the machine.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Catalog`]; then the old state stands and this writer refuses to go on.
+    pub fn commit(&mut self) -> Result<bool> {
+        self.store.commit()
+    }
+
+    /// Forgets all changes since the last commit.
+    pub fn abort(&mut self) {
+        self.store.discard();
+    }
+
+    /// Commits, then removes segments that no release names and what interrupted writers left behind.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub fn collect(&mut self) -> Result<Reclaimed> {
+        self.store.collect()
+    }
+
+    /// Commits, then rewrites segments that hold token matrices of no release, joins small ones, and gives free space
+    /// of the catalog back.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit), and [`Error::Cancelled`].
+    pub fn compact(&mut self, monitor: &Monitor) -> Result<Reclaimed> {
+        self.store.compact(monitor)
+    }
+
+    fn encoder(&mut self) -> Result<Encoder> {
+        if let Some(encoder) = &self.encoder {
+            return Ok(encoder.clone());
+        }
+        let (_, record) = self.store.catalog()?.current_encoder()?;
+        let encoder = encoders::load(self.store.paths(), &record)?;
+        self.encoder = Some(encoder.clone());
+        Ok(encoder)
+    }
+}
+
+impl std::fmt::Debug for IndexWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IndexWriter").field("path", &self.store.paths().root()).finish_non_exhaustive()
+    }
+}

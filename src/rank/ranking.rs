@@ -1,0 +1,109 @@
+//! The result of a query, and what may be asked of one.
+
+use std::ops::Deref;
+
+use serde::Serialize;
+
+use super::Filter;
+use crate::late_interaction::Rule;
+use crate::ontology::SpaceName;
+
+/// How to rank.
+///
+/// ```
+/// use workindex::{Filter, RankOptions, Rule};
+/// let options = RankOptions::top(10).rule(Rule::max_sim()).filter(Filter::attribute("skillType", "knowledge"));
+/// # let _ = options;
+/// ```
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RankOptions {
+    pub(crate) k: Option<usize>,
+    pub(crate) rule: Rule,
+    pub(crate) filter: Option<Filter>,
+}
+
+impl RankOptions {
+    /// The best `k` targets, or all of them if there are fewer.
+    pub fn top(k: usize) -> Self {
+        Self { k: Some(k), ..Self::default() }
+    }
+
+    /// All targets, best first.
+    pub fn full() -> Self {
+        Self::default()
+    }
+
+    /// Ranks by another rule than the default.
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rule = rule;
+        self
+    }
+
+    /// Ranks only the targets that a filter lets through.
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = Some(filter);
+        self
+    }
+}
+
+/// That a query is a label of a concept: equal but for case, white space and Unicode compatibility forms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExactMatch {
+    /// Of its preferred label.
+    Preferred,
+    /// Of one of its alternative labels.
+    Alternative,
+}
+
+/// One row of a ranking.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Hit {
+    /// Place in the ranking, from 1.
+    pub rank: usize,
+    /// Score by the ranking's rule, in −1…1.
+    pub score: f32,
+    /// Position in the target space, from 0. Equal scores are ranked in this order.
+    pub target: usize,
+    /// The concept's id.
+    pub id: String,
+    /// The concept's preferred label.
+    pub label: String,
+    /// Whether the query is one of the concept's labels. It does not change the score.
+    pub exact: Option<ExactMatch>,
+}
+
+/// The result of a query: hits, best first. Dereferences to a slice of [`Hit`]s.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Ranking {
+    /// The query, stripped; none when the query was a token matrix.
+    pub query: Option<String>,
+    /// Whether the query was longer than the encoder reads, so that its end played no part.
+    pub truncated: bool,
+    /// The space that was ranked, with its release.
+    #[serde(serialize_with = "as_text")]
+    pub space: SpaceName,
+    /// The hits.
+    pub hits: Vec<Hit>,
+}
+
+fn as_text<S: serde::Serializer>(name: &SpaceName, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(name)
+}
+
+impl Deref for Ranking {
+    type Target = [Hit];
+
+    fn deref(&self) -> &[Hit] {
+        &self.hits
+    }
+}
+
+impl<'a> IntoIterator for &'a Ranking {
+    type Item = &'a Hit;
+    type IntoIter = std::slice::Iter<'a, Hit>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.hits.iter()
+    }
+}

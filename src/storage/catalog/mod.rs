@@ -1,0 +1,36 @@
+//! The redb database that says which encoders, segments and releases an index has: `catalog.redb`.
+//!
+//! | file | what |
+//! |---|---|
+//! | `tables.rs` | the tables, and reading them from a snapshot and from a write transaction alike |
+//! | `records.rs` | rows about encoders, segments, releases |
+//! | `targets.rs`, `texts.rs` | what a ranking needs of a space: ids, labels, where its token matrices are |
+//! | `details.rs`, `attributes.rs`, `relations.rs`, `aliases.rs` | the rest of a release |
+//! | `read.rs` | typed reading: records, spaces, a whole release |
+//! | `write.rs` | typed writing: a release in, a release out |
+//! | `codec.rs` | values as bytes |
+
+mod aliases;
+mod attributes;
+mod codec;
+mod details;
+mod read;
+mod records;
+mod relations;
+pub(crate) mod tables;
+mod targets;
+mod texts;
+mod write;
+
+pub(crate) use aliases::AliasList;
+pub(crate) use attributes::AttributeColumn;
+pub(crate) use details::Details;
+pub(crate) use read::{CatalogRead, Numbered};
+pub(crate) use records::{EncoderRecord, ReleaseRecord, SegmentRecord, SettingsRecord};
+pub(crate) use targets::{FormRef, TargetTable};
+pub(crate) use write::{CatalogWrite, content_hash};
+
+/// The version of the catalog that this build writes.
+pub(crate) const VERSION: u32 = 1;
+/// The oldest version that this build reads.
+pub(crate) const OLDEST_VERSION: u32 = 1;

@@ -1,0 +1,118 @@
+//! The tables of the catalog, and reading them from a snapshot and from a write transaction alike.
+
+use std::ops::RangeBounds;
+use std::path::Path;
+
+use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, TableError, Value, WriteTransaction};
+
+use crate::error::{Error, Result};
+
+type Bytes = &'static [u8];
+type Table<K, V> = TableDefinition<'static, K, V>;
+
+/// Facts about the index: [`FORMAT`], [`GENERATION`], [`ENCODER`].
+pub(crate) const META: Table<&str, u64> = TableDefinition::new("meta");
+/// Key of [`META`]: version of the catalog's format.
+pub(crate) const FORMAT: &str = "format";
+/// Key of [`META`]: number of commits.
+pub(crate) const GENERATION: &str = "generation";
+/// Key of [`META`]: number of the encoder that new releases are embedded with.
+pub(crate) const ENCODER: &str = "encoder";
+
+/// Encoder number → `EncoderRecord`.
+pub(crate) const ENCODERS: Table<u32, Bytes> = TableDefinition::new("encoders");
+/// Segment number → `SegmentRecord`.
+pub(crate) const SEGMENTS: Table<u32, Bytes> = TableDefinition::new("segments");
+/// Encoder number and text hash → segment number (upper 32 bits) and form (lower 32 bits).
+pub(crate) const EMBEDDINGS: Table<(u32, &[u8; 32]), u64> = TableDefinition::new("embeddings");
+/// Release number (in order of ingestion) → `ReleaseRecord`.
+pub(crate) const RELEASES: Table<u32, Bytes> = TableDefinition::new("releases");
+/// Release number and kind → `TargetTable`.
+pub(crate) const SPACES: Table<(u32, &str), Bytes> = TableDefinition::new("spaces");
+/// Release number, kind and block → compressed list of `Details`.
+pub(crate) const DETAILS: Table<(u32, &str, u32), Bytes> = TableDefinition::new("details");
+/// Release number, kind and attribute → compressed `AttributeColumn`.
+pub(crate) const ATTRIBUTES: Table<(u32, &str, &str), Bytes> = TableDefinition::new("attributes");
+/// Release number → compressed `RelationColumns`.
+pub(crate) const RELATIONS: Table<u32, Bytes> = TableDefinition::new("relations");
+/// Release number and kind → `AliasList`.
+pub(crate) const ALIASES: Table<(u32, &str), Bytes> = TableDefinition::new("aliases");
+
+/// Wraps any of redb's errors with the catalog's path.
+pub(crate) fn failed<E: Into<redb::Error>>(path: &Path) -> impl FnOnce(E) -> Error + use<'_, E> {
+    |source| Error::Catalog { path: path.to_path_buf(), source: Box::new(source.into()) }
+}
+
+/// Reading the tables of a transaction. A table that was never written reads as empty.
+pub(crate) trait Tables {
+    /// The catalog's path, for errors.
+    fn path(&self) -> &Path;
+
+    /// Reads one value.
+    fn value<'k, K: Key + 'static, V: Value + 'static, T>(
+        &self,
+        table: Table<K, V>,
+        key: K::SelfType<'k>,
+        read: impl FnOnce(V::SelfType<'_>) -> T,
+    ) -> Result<Option<T>>;
+
+    /// Reads all entries in a range of keys, in order.
+    fn entries<K: Key + 'static, V: Value + 'static>(
+        &self,
+        table: Table<K, V>,
+        range: impl RangeBounds<K::SelfType<'static>> + 'static,
+        read: impl FnMut(K::SelfType<'_>, V::SelfType<'_>) -> Result<()>,
+    ) -> Result<()>;
+}
+
+/// A transaction of the catalog at a path.
+pub(crate) struct In<'a, T> {
+    pub(crate) path: &'a Path,
+    pub(crate) txn: &'a T,
+}
+
+fn existing<T>(path: &Path, table: Result<T, TableError>) -> Result<Option<T>> {
+    match table {
+        Ok(table) => Ok(Some(table)),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(failed(path)(error)),
+    }
+}
+
+macro_rules! tables_of {
+    ($transaction:ty) => {
+        impl Tables for In<'_, $transaction> {
+            fn path(&self) -> &Path {
+                self.path
+            }
+
+            fn value<'k, K: Key + 'static, V: Value + 'static, T>(
+                &self,
+                table: Table<K, V>,
+                key: K::SelfType<'k>,
+                read: impl FnOnce(V::SelfType<'_>) -> T,
+            ) -> Result<Option<T>> {
+                let Some(table) = existing(self.path, self.txn.open_table(table))? else { return Ok(None) };
+                let guard = table.get(key).map_err(failed(self.path))?;
+                Ok(guard.map(|guard| read(guard.value())))
+            }
+
+            fn entries<K: Key + 'static, V: Value + 'static>(
+                &self,
+                table: Table<K, V>,
+                range: impl RangeBounds<K::SelfType<'static>> + 'static,
+                mut read: impl FnMut(K::SelfType<'_>, V::SelfType<'_>) -> Result<()>,
+            ) -> Result<()> {
+                let Some(table) = existing(self.path, self.txn.open_table(table))? else { return Ok(()) };
+                for entry in table.range::<K::SelfType<'static>>(range).map_err(failed(self.path))? {
+                    let (key, value) = entry.map_err(failed(self.path))?;
+                    read(key.value(), value.value())?;
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
+tables_of!(ReadTransaction);
+tables_of!(WriteTransaction);

@@ -1,0 +1,262 @@
+//! How changes become durable and visible: stage, synchronise, rename, synchronise the folder, commit the catalog.
+//!
+//! Everything a commit names is complete and durable under its final name before the catalog's transaction commits, and
+//! nothing is removed before it has. A crash at any point therefore leaves the old state or the new one, and at worst
+//! files that no commit names, which `collect` removes. `index-format.md` has the proof.
+
+use std::path::{Path, PathBuf};
+
+use redb::{ConcurrencyMode, Database, DatabaseError, WriteTransaction};
+
+use super::catalog::tables::{self, failed};
+use super::catalog::{self, CatalogRead, CatalogWrite, EncoderRecord, FormRef, SegmentRecord};
+use super::paths::{Paths, STAGED};
+use super::segment::SegmentBuilder;
+use super::{fs, model_files};
+use crate::error::{Error, Result};
+
+/// Cache of the writer's catalog. A release of ESCO changes about 20 MB of it.
+const WRITER_CACHE: usize = 64 << 20;
+
+/// The one writer of an index. Holds redb's writer lock, which the operating system frees when the process dies.
+pub(crate) struct WriteStore {
+    paths: Paths,
+    catalog_path: PathBuf,
+    db: Database,
+    txn: Option<WriteTransaction>,
+    /// Segments written but not yet under their final names: staged path and content hash.
+    staged: Vec<(PathBuf, [u8; 32])>,
+    /// How many segments this writer has staged so far.
+    n_staged: u64,
+    /// Why an earlier operation failed half-way.
+    poisoned: Option<String>,
+}
+
+impl WriteStore {
+    /// Creates an index whose texts are embedded by the given encoder, copying the encoder's model files into it.
+    ///
+    /// The index is made beside its final place and moved there when it is complete.
+    pub(crate) fn create(root: &Path, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf])>) -> Result<Self> {
+        if fs::exists(root) && !fs::names(root).is_ok_and(|names| names.is_empty()) {
+            return Err(Error::AlreadyExists { path: root.to_path_buf() });
+        }
+        let parent = match root.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        fs::create_dir(&parent)?;
+        let making = tempfile::Builder::new().prefix(".workindex-creating-").tempdir_in(&parent);
+        let making = making.map_err(Error::io("create a folder in", &parent))?;
+        build(&Paths::new(making.path()), encoder, model)?;
+        if fs::exists(root) {
+            fs::remove_dir(root)?;
+        }
+        let made = making.keep();
+        if let Err(error) = fs::rename(&made, root) {
+            // Best effort: the error that matters is the rename's.
+            let _ = fs::remove_dir(&made);
+            return Err(error);
+        }
+        fs::sync_dir(&parent)?;
+        Self::open(root)
+    }
+
+    /// Opens an index for writing and removes what an earlier writer left half-written.
+    pub(crate) fn open(root: &Path) -> Result<Self> {
+        let paths = Paths::new(root);
+        let catalog_path = paths.catalog();
+        if !fs::exists(&catalog_path) {
+            return Err(Error::NotAnIndex { path: root.to_path_buf(), problem: "it has no catalog.redb".to_string() });
+        }
+        let db = open_catalog(root, &catalog_path, |builder| builder.open(&catalog_path))?;
+        let store = Self { paths, catalog_path, db, txn: None, staged: Vec::new(), n_staged: 0, poisoned: None };
+        store.check_version()?;
+        store.remove_staged_leftovers()?;
+        Ok(store)
+    }
+
+    /// The places of this index.
+    pub(crate) fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    fn check_version(&self) -> Result<()> {
+        use redb::ReadableDatabase;
+        let txn = self.db.begin_read().map_err(failed(&self.catalog_path))?;
+        check_format(&tables::In { path: &self.catalog_path, txn: &txn }, self.paths.root())
+    }
+
+    fn remove_staged_leftovers(&self) -> Result<()> {
+        let segments = self.paths.segments();
+        for name in fs::names(&segments)?.iter().filter(|name| name.starts_with(STAGED)) {
+            fs::remove_file(&segments.join(name))?;
+        }
+        Ok(())
+    }
+
+    /// The catalog as this writer has changed it so far.
+    pub(crate) fn catalog(&mut self) -> Result<CatalogWrite<'_>> {
+        if let Some(reason) = &self.poisoned {
+            return Err(Error::Poisoned { path: self.paths.root().to_path_buf(), reason: reason.clone() });
+        }
+        let txn = match self.txn.take() {
+            Some(txn) => txn,
+            None => begin(&self.db, &self.catalog_path)?,
+        };
+        Ok(CatalogWrite::new(&self.catalog_path, self.txn.insert(txn)))
+    }
+
+    /// Runs a change; when it fails, this writer can only be dropped, because the change may be half done.
+    pub(crate) fn change<T>(&mut self, change: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let result = change(self);
+        if let Err(error) = &result {
+            self.poison(error);
+        }
+        result
+    }
+
+    fn poison(&mut self, error: &Error) {
+        if self.poisoned.is_none() {
+            tracing::error!(%error, "the writer failed and refuses to go on");
+            self.poisoned = Some(error.to_string());
+        }
+        self.discard();
+    }
+
+    /// Writes a segment under a temporary name and enters it into the catalog; returns its number.
+    pub(crate) fn stage(&mut self, encoder: u32, builder: SegmentBuilder) -> Result<u32> {
+        // Unique because there is one writer, and the leftovers of the one before were removed when it opened. The file
+        // is created exclusively all the same.
+        self.n_staged += 1;
+        let staged = self.paths.segments().join(format!("{STAGED}{}", self.n_staged));
+        let written = builder.finish(&staged);
+        let file = written.inspect_err(|_| _ = fs::remove_file(&staged))?;
+        let known = self.catalog()?.segments()?.into_iter().find(|(_, record)| record.hash == file.hash);
+        if let Some((number, _)) = known {
+            fs::remove_file(&staged)?;
+            return Ok(number);
+        }
+        self.staged.push((staged, file.hash));
+        let (hash, n_rows, n_forms, bytes) = (file.hash, file.n_rows, file.n_forms, file.bytes);
+        self.catalog()?.put_segment(&SegmentRecord { hash, encoder, n_rows, n_forms, bytes })
+    }
+
+    /// Where the embeddings of texts are; `None` for those that the encoder has never embedded.
+    pub(crate) fn embedded(&mut self, encoder: u32, texts: &[[u8; 32]]) -> Result<Vec<Option<FormRef>>> {
+        let catalog = self.catalog()?;
+        texts.iter().map(|text| catalog.embedding(encoder, text)).collect()
+    }
+
+    /// Makes all changes since the last commit durable and visible. `true` when there were any.
+    pub(crate) fn commit(&mut self) -> Result<bool> {
+        self.catalog()?;
+        self.change(|store| {
+            let Some(txn) = store.txn.take() else { return Ok(false) };
+            store.publish()?;
+            {
+                let catalog = CatalogWrite::new(&store.catalog_path, &txn);
+                catalog.set_meta(tables::GENERATION, catalog.generation()? + 1)?;
+            }
+            txn.commit().map_err(failed(&store.catalog_path))?;
+            Ok(true)
+        })
+    }
+
+    /// Moves staged segments to their final names and makes those durable.
+    fn publish(&mut self) -> Result<()> {
+        if self.staged.is_empty() {
+            return Ok(());
+        }
+        while let Some((staged, hash)) = self.staged.last() {
+            fs::rename(staged, &self.paths.segment(hash))?;
+            self.staged.pop();
+        }
+        fs::sync_dir(&self.paths.segments())
+    }
+
+    /// Forgets all changes since the last commit.
+    pub(crate) fn discard(&mut self) {
+        for (staged, _) in self.staged.drain(..) {
+            if let Err(error) = fs::remove_file(&staged) {
+                tracing::warn!(%error, "a staged segment stays behind until the next writer opens the index");
+            }
+        }
+        // Dropping a transaction aborts it.
+        self.txn = None;
+    }
+
+    /// Gives the catalog's free pages back to the file system. Not while another transaction is open anywhere.
+    pub(crate) fn compact_catalog(&mut self) -> Result<bool> {
+        use redb::CompactionError::{PersistentSavepointExists, EphemeralSavepointExists, TransactionInProgress};
+        match self.db.compact() {
+            Ok(changed) => Ok(changed),
+            Err(PersistentSavepointExists | EphemeralSavepointExists | TransactionInProgress) => Ok(false),
+            Err(error) => Err(failed(&self.catalog_path)(error)),
+        }
+    }
+}
+
+impl Drop for WriteStore {
+    fn drop(&mut self) {
+        self.discard();
+    }
+}
+
+fn begin(db: &Database, path: &Path) -> Result<WriteTransaction> {
+    let mut txn = db.begin_write().map_err(failed(path))?;
+    // The allocator's state is saved with each commit, so that opening after a crash need not rebuild it.
+    txn.set_quick_repair(true);
+    Ok(txn)
+}
+
+/// Makes a complete index in an empty folder.
+fn build(paths: &Paths, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf])>) -> Result<()> {
+    fs::create_dir(&paths.segments())?;
+    fs::create_dir(&paths.encoders())?;
+    if let Some((source, files)) = model {
+        model_files::copy(source, files, &paths.encoder(&encoder.fingerprint))?;
+    }
+    let path = paths.catalog();
+    let db = open_catalog(paths.root(), &path, |builder| builder.create(&path))?;
+    let txn = begin(&db, &path)?;
+    {
+        let catalog = CatalogWrite::new(&path, &txn);
+        catalog.set_meta(tables::FORMAT, u64::from(catalog::VERSION))?;
+        catalog.set_meta(tables::GENERATION, 0)?;
+        let number = catalog.put_encoder(encoder)?;
+        catalog.set_meta(tables::ENCODER, u64::from(number))?;
+    }
+    txn.commit().map_err(failed(&path))?;
+    drop(db);
+    for folder in [paths.segments(), paths.encoders(), paths.root().to_path_buf()] {
+        fs::sync_dir(&folder)?;
+    }
+    Ok(())
+}
+
+fn open_catalog(
+    root: &Path,
+    path: &Path,
+    open: impl FnOnce(&mut redb::Builder) -> Result<Database, DatabaseError>,
+) -> Result<Database> {
+    let mut builder = Database::builder();
+    builder.set_cache_size(WRITER_CACHE).set_concurrency_mode(ConcurrencyMode::SingleWriter);
+    open(&mut builder).map_err(|error| match error {
+        DatabaseError::DatabaseAlreadyOpen => Error::Locked { path: root.to_path_buf() },
+        error => failed(path)(error),
+    })
+}
+
+/// Refuses a catalog of a version that this build does not read.
+pub(crate) fn check_format(catalog: &impl CatalogRead, root: &Path) -> Result<()> {
+    let (oldest, newest) = (catalog::OLDEST_VERSION, catalog::VERSION);
+    let Some(found) = catalog.meta(tables::FORMAT)? else {
+        let problem = "its catalog.redb is not a workindex catalog".to_string();
+        return Err(Error::NotAnIndex { path: root.to_path_buf(), problem });
+    };
+    let found = u32::try_from(found).unwrap_or(u32::MAX);
+    if (oldest..=newest).contains(&found) {
+        return Ok(());
+    }
+    Err(Error::Version { path: catalog.path().to_path_buf(), found, oldest, newest })
+}

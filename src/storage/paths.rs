@@ -1,0 +1,54 @@
+//! Where the files of an index are. Relative names only, so that the folder can be moved and copied.
+
+use std::path::{Path, PathBuf};
+
+/// Files and folders whose names begin like this are being written, and belong to no commit.
+pub(crate) const STAGED: &str = ".staged-";
+
+/// The places in an index folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Paths {
+    root: PathBuf,
+}
+
+impl Paths {
+    /// The places in the index at `root`.
+    pub(crate) fn new(root: &Path) -> Self {
+        Self { root: root.to_path_buf() }
+    }
+
+    /// The index folder.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The catalog.
+    pub(crate) fn catalog(&self) -> PathBuf {
+        self.root.join("catalog.redb")
+    }
+
+    /// The folder of segments.
+    pub(crate) fn segments(&self) -> PathBuf {
+        self.root.join("segments")
+    }
+
+    /// The segment with a content hash.
+    pub(crate) fn segment(&self, hash: &[u8; 32]) -> PathBuf {
+        self.segments().join(format!("{}.seg", hex(hash)))
+    }
+
+    /// The folder of encoders.
+    pub(crate) fn encoders(&self) -> PathBuf {
+        self.root.join("encoders")
+    }
+
+    /// The model directory of the encoder with a fingerprint.
+    pub(crate) fn encoder(&self, fingerprint: &[u8; 32]) -> PathBuf {
+        self.encoders().join(hex(fingerprint))
+    }
+}
+
+/// A hash as 64 lower-case hexadecimal digits.
+pub(crate) fn hex(hash: &[u8; 32]) -> String {
+    blake3::Hash::from_bytes(*hash).to_hex().to_string()
+}

@@ -1,0 +1,204 @@
+//! Opens a segment file: cheaply, trusting nothing but the content hash of the payload, which `verify` checks.
+
+use std::ops::Range;
+use std::path::Path;
+
+use super::TextHash;
+use super::layout::{self, ArchivedSegmentHeader, END_MAGIC, MAGIC, Section, SegmentHeader};
+use super::planes::Planes;
+use crate::error::{Error, Result};
+use crate::storage::fs;
+use crate::storage::map::MappedFile;
+
+#[cfg(target_endian = "big")]
+compile_error!("segments are little-endian and read in place; this target would read them wrongly");
+
+/// An immutable, memory-mapped file of token matrices.
+///
+/// Opening reads the header, the trailer and the form offsets; the planes are touched only by those who ask for rows.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    file: MappedFile,
+    header: SegmentHeader,
+    hash: [u8; 32],
+}
+
+impl Segment {
+    /// Opens the segment that should have the given content hash.
+    pub(crate) fn open(path: &Path, expected_hash: &[u8; 32]) -> Result<Self> {
+        let file = MappedFile::open(path)?;
+        let header = read_header(&file)?;
+        let hash = read_trailer(&file)?;
+        if hash != *expected_hash {
+            let hex = |hash: &[u8; 32]| blake3::Hash::from_bytes(*hash).to_hex().to_string();
+            return Err(Error::corrupt(path, format!("content {}", hex(expected_hash)), hex(&hash)));
+        }
+        let segment = Self { file, header, hash };
+        segment.check_offsets()?;
+        Ok(segment)
+    }
+
+    /// The content hash.
+    pub(crate) fn hash(&self) -> &[u8; 32] {
+        &self.hash
+    }
+
+    /// Fingerprint of the encoder that made it.
+    pub(crate) fn encoder(&self) -> &[u8; 32] {
+        &self.header.encoder
+    }
+
+    /// Values per row.
+    pub(crate) fn dim(&self) -> usize {
+        self.header.dim as usize
+    }
+
+    /// Number of token rows.
+    pub(crate) fn n_rows(&self) -> u32 {
+        self.header.n_rows
+    }
+
+    /// Number of surface forms.
+    pub(crate) fn n_forms(&self) -> u32 {
+        self.header.n_forms
+    }
+
+    /// Length of the file in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.file.bytes().len() as u64
+    }
+
+    /// The rows of a surface form; empty for a form that the segment does not have.
+    pub(crate) fn rows_of(&self, form: u32) -> Range<usize> {
+        let offsets: &[u32] = self.numbers(Section::Offsets);
+        let form = form as usize;
+        match (offsets.get(form), offsets.get(form + 1)) {
+            (Some(&start), Some(&end)) => start as usize..end as usize,
+            _ => 0..0,
+        }
+    }
+
+    /// The hash of a surface form's text; zeros for a form that the segment does not have.
+    pub(crate) fn text_hash(&self, form: u32) -> TextHash {
+        let hashes = self.section(Section::TextHashes).as_chunks::<32>().0;
+        hashes.get(form as usize).copied().unwrap_or_default()
+    }
+
+    /// The token rows.
+    pub(crate) fn tokens(&self) -> Planes<'_> {
+        Planes {
+            dim: self.dim(),
+            hi: self.section(Section::Hi),
+            lo: bytemuck::cast_slice(self.section(Section::Lo)),
+            norms: self.numbers(Section::Norms),
+            scales: self.numbers(Section::Scales),
+            residuals: self.numbers(Section::Residuals),
+        }
+    }
+
+    /// The pooled vectors, one a surface form.
+    pub(crate) fn pooled(&self) -> Planes<'_> {
+        Planes {
+            dim: self.dim(),
+            hi: self.section(Section::PooledHi),
+            lo: bytemuck::cast_slice(self.section(Section::PooledLo)),
+            norms: self.numbers(Section::PooledNorms),
+            scales: self.numbers(Section::PooledScales),
+            residuals: self.numbers(Section::PooledResiduals),
+        }
+    }
+
+    /// Reads the whole file and compares it with its hash; then checks that every number in it is one a writer makes.
+    pub(crate) fn verify(&self, progress: impl FnMut(u64) -> Result<()>) -> Result<()> {
+        let body = self.bytes() - layout::TRAILER as u64;
+        let found = fs::hash_prefix(self.file.path(), body, progress)?;
+        if *found.as_bytes() != self.hash {
+            let expected = blake3::Hash::from_bytes(self.hash).to_hex();
+            return Err(Error::corrupt(self.file.path(), format!("content {expected}"), found.to_hex().to_string()));
+        }
+        for planes in [self.tokens(), self.pooled()] {
+            planes.check().map_err(|(expected, got)| Error::corrupt(self.file.path(), expected, got))?;
+        }
+        Ok(())
+    }
+
+    /// Offsets begin at 0, grow strictly (a form has at least one row) and end at the number of rows.
+    fn check_offsets(&self) -> Result<()> {
+        let offsets: &[u32] = self.numbers(Section::Offsets);
+        let sound = offsets.first() == Some(&0)
+            && offsets.last() == Some(&self.header.n_rows)
+            && offsets.windows(2).all(|pair| pair[0] < pair[1]);
+        if sound {
+            return Ok(());
+        }
+        let expected = format!("form offsets growing from 0 to {}", self.header.n_rows);
+        Err(Error::corrupt(self.file.path(), expected, "others"))
+    }
+
+    /// The bytes of a section: in range because `read_header` compared all places with the file's length.
+    fn section(&self, section: Section) -> &[u8] {
+        let (offset, length) = self.header.sections[section as usize];
+        &self.file.bytes()[offset as usize..(offset + length) as usize]
+    }
+
+    /// A section of 4-byte numbers: aligned because sections begin at multiples of 64 in a page-aligned map.
+    fn numbers<T: bytemuck::AnyBitPattern>(&self, section: Section) -> &[T] {
+        bytemuck::cast_slice(self.section(section))
+    }
+}
+
+/// Reads preamble and header archive; the places it names are the ones that its counts and the file's length imply.
+fn read_header(file: &MappedFile) -> Result<SegmentHeader> {
+    let (path, bytes) = (file.path(), file.bytes());
+    if bytes.len() < layout::PREAMBLE + layout::TRAILER || bytes[..8] != MAGIC {
+        return Err(Error::corrupt(path, "a segment that begins with WIDXSEG", format!("{} other bytes", bytes.len())));
+    }
+    let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    let (found, oldest, newest) = (word(8), layout::OLDEST_VERSION, layout::VERSION);
+    if !(oldest..=newest).contains(&found) {
+        return Err(Error::Version { path: path.to_path_buf(), found, oldest, newest });
+    }
+    let header_len = word(12) as usize;
+    let archive = bytes.get(layout::PREAMBLE..layout::PREAMBLE.saturating_add(header_len));
+    let archive = archive.ok_or_else(|| Error::corrupt(path, "a header inside the file", format!("{header_len} bytes")))?;
+    if blake3::hash(archive).as_bytes()[..] != bytes[16..48] {
+        return Err(Error::corrupt(path, "a header with the hash before it", "another"));
+    }
+    let header = parse_header(archive).map_err(|problem| Error::corrupt(path, "a header archive", problem))?;
+    check_places(&header, header_len, bytes.len() as u64).map_err(|(expected, got)| Error::corrupt(path, expected, got))?;
+    Ok(header)
+}
+
+fn parse_header(archive: &[u8]) -> std::result::Result<SegmentHeader, String> {
+    let mut aligned = rkyv::util::AlignedVec::<16>::with_capacity(archive.len());
+    aligned.extend_from_slice(archive);
+    let archived = rkyv::access::<ArchivedSegmentHeader, rkyv::rancor::Error>(&aligned).map_err(|e| e.to_string())?;
+    rkyv::deserialize::<SegmentHeader, rkyv::rancor::Error>(archived).map_err(|e| e.to_string())
+}
+
+fn check_places(header: &SegmentHeader, header_len: usize, length: u64) -> std::result::Result<(), (String, String)> {
+    let SegmentHeader { dim, n_rows, n_forms, .. } = *header;
+    if !(1..=layout::MAX_DIM).contains(&dim) || n_rows > layout::MAX_COUNT || n_forms > layout::MAX_COUNT {
+        return Err(("counts in range".to_string(), format!("{n_forms} forms, {n_rows} rows of {dim} values")));
+    }
+    let sections = layout::sections(header_len, dim, n_rows, n_forms);
+    if sections != header.sections {
+        return Err((format!("sections at {sections:?}"), format!("{:?}", header.sections)));
+    }
+    let expected = layout::file_len(&sections);
+    if expected != length {
+        return Err((format!("{expected} bytes"), format!("{length}")));
+    }
+    Ok(())
+}
+
+fn read_trailer(file: &MappedFile) -> Result<[u8; 32]> {
+    let bytes = file.bytes();
+    let trailer = &bytes[bytes.len() - layout::TRAILER..];
+    if trailer[56..] != END_MAGIC || trailer[32..40] != (bytes.len() as u64).to_le_bytes() {
+        return Err(Error::corrupt(file.path(), "a trailer with the file's length that ends with WIDXEND", "another"));
+    }
+    let mut hash = [0u8; 32];
+    hash.copy_from_slice(&trailer[..32]);
+    Ok(hash)
+}

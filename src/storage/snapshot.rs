@@ -1,0 +1,160 @@
+//! What one reader sees for as long as it holds it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use redb::{ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, ReadTransaction, ReadableDatabase};
+
+use super::catalog::tables::{In, failed};
+use super::catalog::{CatalogRead, EncoderRecord, FormRef, ReleaseRecord, TargetTable};
+use super::commit::check_format;
+use super::paths::Paths;
+use super::segment::Segment;
+use super::fs;
+use crate::error::{Error, Result};
+use crate::ontology::{Release, SpaceName};
+
+/// Cache of a reader's catalog: a few spaces' worth of labels.
+const READER_CACHE: usize = 16 << 20;
+
+/// An index opened for reading; the source of snapshots.
+pub(crate) struct ReadStore {
+    paths: Paths,
+    db: ReadOnlyDatabase,
+    segments: Arc<SegmentCache>,
+}
+
+impl ReadStore {
+    /// Opens an index for reading. Works beside a writer, and from a read-only medium.
+    pub(crate) fn open(root: &Path) -> Result<Self> {
+        let paths = Paths::new(root);
+        let path = paths.catalog();
+        if !fs::exists(&path) {
+            return Err(Error::NotAnIndex { path: root.to_path_buf(), problem: "it has no catalog.redb".to_string() });
+        }
+        let mut builder = Database::builder();
+        builder.set_cache_size(READER_CACHE).set_concurrency_mode(ConcurrencyMode::SingleWriter);
+        let db = builder.open_read_only(&path).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => Error::Locked { path: root.to_path_buf() },
+            error => failed(&path)(error),
+        })?;
+        Ok(Self { paths, db, segments: Arc::default() })
+    }
+
+    /// The newest committed state.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot> {
+        let path = self.paths.catalog();
+        let txn = self.db.begin_read().map_err(failed(&path))?;
+        let snapshot = Snapshot { paths: self.paths.clone(), path, txn, segments: Arc::clone(&self.segments) };
+        check_format(&snapshot.catalog(), self.paths.root())?;
+        Ok(snapshot)
+    }
+}
+
+/// A committed state of the index. Later commits do not change it.
+pub(crate) struct Snapshot {
+    paths: Paths,
+    path: std::path::PathBuf,
+    txn: ReadTransaction,
+    segments: Arc<SegmentCache>,
+}
+
+impl Snapshot {
+    /// The catalog in this state.
+    pub(crate) fn catalog(&self) -> In<'_, ReadTransaction> {
+        In { path: &self.path, txn: &self.txn }
+    }
+
+    /// The places of the index.
+    pub(crate) fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// A release as it was ingested.
+    pub(crate) fn release(&self, name: &SpaceName) -> Result<Release> {
+        let (number, record) = self.catalog().find_release(name)?;
+        self.catalog().release(number, &record)
+    }
+
+    /// All that ranking a space needs; its segments are mapped, and stay so while the result lives.
+    pub(crate) fn space(&self, name: &SpaceName) -> Result<SpaceData> {
+        let catalog = self.catalog();
+        let (number, record) = catalog.find_release(name)?;
+        let encoder = catalog.encoder(record.encoder)?;
+        let kind = name.kind().as_str().to_string();
+        let targets = catalog.targets(number, &kind)?;
+        let segments = self.map_segments(&targets, &encoder)?;
+        let name = SpaceName::new(&record.ontology, Some(&record.version), name.kind().clone(), &record.language)?;
+        Ok(SpaceData { name, release: number, record, encoder, kind, targets, segments })
+    }
+
+    /// Maps the segments that a space's forms are in, and checks that the forms are there.
+    fn map_segments(&self, targets: &TargetTable, encoder: &EncoderRecord) -> Result<BTreeMap<u32, Arc<Segment>>> {
+        let records: HashMap<u32, _> = self.catalog().segments()?.into_iter().collect();
+        let mut mapped: BTreeMap<u32, Arc<Segment>> = BTreeMap::new();
+        for place in targets.all_forms() {
+            if !mapped.contains_key(&place.segment) {
+                let record = records.get(&place.segment);
+                let record = record.ok_or_else(|| self.damaged_place(place, "a segment of the catalog"))?;
+                let segment = self.segments.get(&self.paths, &record.hash)?;
+                if segment.encoder() != &encoder.fingerprint || segment.dim() != encoder.dim as usize {
+                    return Err(self.damaged_place(place, "a segment by the release's encoder"));
+                }
+                mapped.insert(place.segment, segment);
+            }
+            if mapped.get(&place.segment).is_none_or(|segment| place.form >= segment.n_forms()) {
+                return Err(self.damaged_place(place, "a form of the segment"));
+            }
+        }
+        Ok(mapped)
+    }
+
+    fn damaged_place(&self, place: &FormRef, expected: &str) -> Error {
+        Error::corrupt(&self.path, expected, format!("form {} of segment {}", place.form, place.segment))
+    }
+}
+
+/// A target space in one snapshot.
+#[derive(Debug)]
+pub(crate) struct SpaceData {
+    /// The pinned name.
+    pub(crate) name: SpaceName,
+    /// Number of the release.
+    pub(crate) release: u32,
+    /// The release.
+    pub(crate) record: ReleaseRecord,
+    /// The encoder that its forms are embedded with.
+    pub(crate) encoder: EncoderRecord,
+    /// The kind of its concepts.
+    pub(crate) kind: String,
+    /// Ids, labels and forms.
+    pub(crate) targets: TargetTable,
+    /// The segments that its forms are in, by number.
+    segments: BTreeMap<u32, Arc<Segment>>,
+}
+
+impl SpaceData {
+    /// The segment that a form of this space is in.
+    pub(crate) fn segment(&self, place: FormRef) -> Option<&Segment> {
+        self.segments.get(&place.segment).map(Arc::as_ref)
+    }
+}
+
+/// Segments that are mapped at the moment, so that each is mapped once however many spaces use it.
+#[derive(Debug, Default)]
+pub(crate) struct SegmentCache(Mutex<HashMap<[u8; 32], Weak<Segment>>>);
+
+impl SegmentCache {
+    fn get(&self, paths: &Paths, hash: &[u8; 32]) -> Result<Arc<Segment>> {
+        // A panic while the lock was held leaves a map that is still correct.
+        let mut mapped = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(segment) = mapped.get(hash).and_then(Weak::upgrade) {
+            return Ok(segment);
+        }
+        mapped.retain(|_, segment| segment.strong_count() > 0);
+        let segment = Arc::new(Segment::open(&paths.segment(hash), hash)?);
+        mapped.insert(*hash, Arc::downgrade(&segment));
+        Ok(segment)
+    }
+}

@@ -1,0 +1,207 @@
+//! Reads everything and checks everything.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::catalog::tables::{self, Tables};
+use super::catalog::{CatalogRead, ReleaseRecord};
+use super::paths::hex;
+use super::segment::{Segment, text_hash};
+use super::snapshot::Snapshot;
+use super::{fs, model_files};
+use crate::error::{Error, Result};
+use crate::monitor::{Monitor, Stage};
+use crate::ontology::Forms;
+
+/// What a verification found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// Everything that is wrong; empty when the index is intact.
+    pub problems: Vec<Problem>,
+    /// Segments read.
+    pub segments: u64,
+    /// Releases read.
+    pub releases: u64,
+    /// Bytes read, segments and encoders.
+    pub bytes: u64,
+}
+
+impl VerifyReport {
+    /// Whether nothing is wrong.
+    pub fn is_intact(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// One thing that is wrong with an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file at fault.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+/// Recomputes the fingerprint of an encoder's model directory with given settings. Storage knows no model.
+pub(crate) type Fingerprint<'a> = &'a dyn Fn(&std::path::Path, &super::catalog::SettingsRecord) -> Result<[u8; 32]>;
+
+/// Checks a snapshot: every segment against its hash, every record against the others, every surface form's text
+/// against the hash beside its token matrix, every encoder's files against its fingerprint.
+///
+/// # Errors
+/// Only [`Error::Cancelled`]; what is wrong with the index is in the report.
+pub(crate) fn verify(snapshot: &Snapshot, fingerprint: Fingerprint, monitor: &Monitor) -> Result<VerifyReport> {
+    let mut check = Check { snapshot, monitor, report: VerifyReport::default(), segments: BTreeMap::new(), total: None };
+    check.total = check.total_bytes();
+    check.segments()?;
+    check.embeddings()?;
+    check.releases()?;
+    check.encoders(fingerprint)?;
+    Ok(check.report)
+}
+
+struct Check<'a> {
+    snapshot: &'a Snapshot,
+    monitor: &'a Monitor,
+    report: VerifyReport,
+    /// The segments that could be opened.
+    segments: BTreeMap<u32, Arc<Segment>>,
+    total: Option<u64>,
+}
+
+impl Check<'_> {
+    /// Notes an error as a problem, unless it is the user's wish to stop.
+    fn note<T>(&mut self, result: Result<T>) -> Result<Option<T>> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(Error::Cancelled) => Err(Error::Cancelled),
+            Err(error) => {
+                let path = match &error {
+                    Error::Corrupt { path, .. } | Error::Io { path, .. } | Error::Catalog { path, .. } => path.clone(),
+                    Error::Version { path, .. } | Error::Encoder { path, .. } => path.clone(),
+                    _ => self.snapshot.paths().catalog(),
+                };
+                self.report.problems.push(Problem { path, problem: error.to_string() });
+                Ok(None)
+            }
+        }
+    }
+
+    fn wrong(&mut self, path: PathBuf, problem: String) {
+        self.report.problems.push(Problem { path, problem });
+    }
+
+    fn total_bytes(&self) -> Option<u64> {
+        let catalog = self.snapshot.catalog();
+        let segments: u64 = catalog.segments().ok()?.iter().map(|(_, record)| record.bytes).sum();
+        let paths = self.snapshot.paths();
+        let of_encoder = |fingerprint| model_files::total_bytes(&paths.encoder(fingerprint)).unwrap_or(0);
+        let encoders: u64 = catalog.encoders().ok()?.iter().map(|(_, record)| of_encoder(&record.fingerprint)).sum();
+        Some(segments + encoders)
+    }
+
+    fn advance(&mut self, bytes: u64) -> Result<()> {
+        self.report.bytes += bytes;
+        self.monitor.report(Stage::Verifying, self.report.bytes, self.total);
+        self.monitor.check()
+    }
+
+    fn segments(&mut self) -> Result<()> {
+        let records = self.snapshot.catalog().segments();
+        let Some(records) = self.note(records)? else { return Ok(()) };
+        for (number, record) in records {
+            let path = self.snapshot.paths().segment(&record.hash);
+            let Some(segment) = self.note(Segment::open(&path, &record.hash))? else { continue };
+            let checked = segment.verify(|bytes| self.advance(bytes));
+            self.note(checked)?;
+            if (segment.n_rows(), segment.n_forms(), segment.bytes()) != (record.n_rows, record.n_forms, record.bytes) {
+                self.wrong(self.snapshot.paths().catalog(), format!("segment {number} has other counts than its record"));
+            }
+            self.report.segments += 1;
+            self.segments.insert(number, Arc::new(segment));
+        }
+        Ok(())
+    }
+
+    /// Every embedding's entry names a form with its text hash, in a segment by its encoder.
+    fn embeddings(&mut self) -> Result<()> {
+        let catalog = self.snapshot.catalog();
+        let encoders = catalog.encoders();
+        let Some(encoders) = self.note(encoders)? else { return Ok(()) };
+        let fingerprints: HashMap<u32, [u8; 32]> = encoders.into_iter().map(|(n, e)| (n, e.fingerprint)).collect();
+        let mut wrong = 0u64;
+        let read = self.snapshot.catalog().entries(tables::EMBEDDINGS, .., |(encoder, text), place| {
+            let segment = self.segments.get(&((place >> 32) as u32));
+            let sound = segment.is_some_and(|segment| {
+                segment.text_hash(place as u32) == *text && Some(segment.encoder()) == fingerprints.get(&encoder)
+            });
+            wrong += u64::from(!sound);
+            Ok(())
+        });
+        self.note(read)?;
+        if wrong > 0 {
+            self.wrong(self.snapshot.paths().catalog(), format!("{wrong} embeddings are not where the catalog says"));
+        }
+        Ok(())
+    }
+
+    fn releases(&mut self) -> Result<()> {
+        let releases = self.snapshot.catalog().releases();
+        for (number, record) in self.note(releases)?.unwrap_or_default() {
+            self.monitor.check()?;
+            let checked = self.release(number, &record);
+            self.note(checked)?;
+            self.report.releases += 1;
+        }
+        Ok(())
+    }
+
+    /// The release reads, has the content it had when it was ingested, and each form's row belongs to its text.
+    fn release(&mut self, number: u32, record: &ReleaseRecord) -> Result<()> {
+        let catalog = self.snapshot.catalog();
+        let damaged = |what: &str| Error::corrupt(catalog.path(), what, format!("another in release {number}"));
+        let release = catalog.release(number, record)?;
+        if super::catalog::content_hash(&release) != record.content {
+            return Err(damaged("the content that was ingested"));
+        }
+        let forms = if record.all_forms { Forms::All } else { Forms::Preferred };
+        for (kind, n) in &record.kinds {
+            let targets = catalog.targets(number, kind)?;
+            catalog.aliases(number, kind, targets.len())?;
+            let concepts = release.concepts().iter().filter(|concept| concept.kind.as_str() == kind);
+            let mut texts = BTreeSet::new();
+            for (target, concept) in concepts.enumerate() {
+                let places = targets.forms(target);
+                let matches = forms.of(concept).map(text_hash).eq(places.iter().map(|place| {
+                    self.segments.get(&place.segment).map_or([0; 32], |segment| segment.text_hash(place.form))
+                }));
+                if !matches {
+                    return Err(damaged(&format!("the token matrices of `{}`", concept.label)));
+                }
+                texts.insert(target);
+            }
+            if texts.len() != *n as usize {
+                return Err(damaged(&format!("{n} concepts of kind {kind}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn encoders(&mut self, fingerprint: Fingerprint) -> Result<()> {
+        let encoders = self.snapshot.catalog().encoders();
+        for (_, record) in self.note(encoders)?.unwrap_or_default() {
+            let Some(settings) = record.settings else { continue };
+            let folder = self.snapshot.paths().encoder(&record.fingerprint);
+            let found = fingerprint(&folder, &settings);
+            if let Some(found) = self.note(found)?
+                && found != record.fingerprint
+            {
+                self.wrong(folder.clone(), format!("fingerprint {} instead of {}", hex(&found), hex(&record.fingerprint)));
+            }
+            let bytes = fs::exists(&folder).then(|| model_files::total_bytes(&folder).unwrap_or(0));
+            self.advance(bytes.unwrap_or(0))?;
+        }
+        Ok(())
+    }
+}
