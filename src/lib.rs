@@ -10,7 +10,7 @@ mod storage;
 mod token_matrix;
 
 pub use error::{Error, Result};
-pub use late_interaction::{Direction, Interaction, Rule, Weights};
+pub use late_interaction::{Direction, Interaction, Rule, Weights, reference};
 pub use monitor::{CancelToken, Monitor, Progress, Stage};
 pub use ontology::{
     Concept, Defect, DefectKind, Kind, ReadReport, Relation, RelationKind, Release, ReleaseBuilder, SpaceName, source,
