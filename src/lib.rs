@@ -9,6 +9,7 @@ mod rank;
 mod storage;
 mod token_matrix;
 
+pub use encoder::{Checkpoint, Encoded, Encoder, EncoderSettings, Fingerprint, Pooling, Token};
 pub use error::{Error, Result};
 pub use late_interaction::{Direction, Interaction, Rule, Weights, reference};
 pub use monitor::{CancelToken, Monitor, Progress, Stage};

@@ -1,0 +1,56 @@
+//! The parts that transformer families share.
+
+use candle_core::{D, Tensor};
+
+use crate::encoder::checkpoint::encoder_error;
+use crate::encoder::weights::Weights;
+use crate::error::Result;
+
+/// x · Wᵀ + b over the last dimension.
+pub(crate) struct Linear {
+    /// `inputs × outputs`. Of a variable a view, so that gradients reach it; of a constant a copy in this order, which
+    /// saves the matrix product the work of turning the weights around every time.
+    transposed: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    /// Reads `{name}.weight` (`outputs × inputs`) and `{name}.bias`.
+    pub(crate) fn load(weights: &Weights, name: &str, inputs: usize, outputs: usize) -> Result<Self> {
+        let weight = weights.get(&format!("{name}.weight"), &[outputs, inputs])?;
+        let bias = weights.get(&format!("{name}.bias"), &[outputs])?;
+        let transposed = if weight.is_variable() { weight.t() } else { weight.t().and_then(|t| t.contiguous()) };
+        let transposed = transposed.map_err(|e| encoder_error(weights.origin(), format!("tensor `{name}`: {e}")))?;
+        Ok(Self { transposed, bias })
+    }
+
+    /// `x` is `rows × inputs`.
+    pub(crate) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        x.matmul(&self.transposed)?.broadcast_add(&self.bias)
+    }
+}
+
+/// Layer normalisation over the last dimension.
+pub(crate) struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f64,
+}
+
+impl LayerNorm {
+    pub(crate) fn load(weights: &Weights, name: &str, dim: usize, eps: f64) -> Result<Self> {
+        let weight = weights.get(&format!("{name}.weight"), &[dim])?;
+        let bias = weights.get(&format!("{name}.bias"), &[dim])?;
+        Ok(Self { weight, bias, eps })
+    }
+
+    /// candle's fused layer norm has no backward pass; this is made of operations that have one.
+    pub(crate) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        candle_nn::ops::layer_norm_slow(x, &self.weight, &self.bias, self.eps as f32)
+    }
+}
+
+/// Attention weights from scores; candle's fused softmax has no backward pass.
+pub(crate) fn softmax(scores: &Tensor) -> candle_core::Result<Tensor> {
+    candle_nn::ops::softmax(scores, D::Minus1)
+}

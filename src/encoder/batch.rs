@@ -1,0 +1,125 @@
+//! Many texts through the model: texts of equally many tokens together, so that nothing is ever padded or masked.
+
+use std::sync::Mutex;
+
+use candle_core::{Device, Tensor};
+use rayon::prelude::*;
+
+use super::tokenizer::Tokenized;
+use super::{Encoded, Inner, Pooling, kept_rows};
+use crate::error::Result;
+use crate::monitor::{Monitor, Stage};
+use crate::token_matrix::TokenMatrix;
+
+/// Tokens that go through the model together.
+const MAX_BATCH_TOKENS: usize = 256;
+
+/// Encodes `texts`; what [`Encoder::encode_batch`](super::Encoder::encode_batch) promises.
+pub(super) fn encode<T: AsRef<str> + Sync>(inner: &Inner, texts: &[T], monitor: &Monitor) -> Result<Vec<Encoded>> {
+    let total = texts.len() as u64;
+    monitor.check()?;
+    monitor.report(Stage::Encoding, 0, Some(total));
+    let tokenized = texts.par_iter().map(|text| inner.tokenize(text.as_ref())).collect::<Result<Vec<_>>>()?;
+    let done = Mutex::new(0u64);
+    let run = |batch: &Vec<usize>| -> Result<Vec<(usize, Encoded)>> {
+        monitor.check()?;
+        let encoded = forward(inner, &batch.iter().map(|&i| &tokenized[i]).collect::<Vec<_>>())?;
+        // Counted and reported under one lock, so that the count never falls from the callback's view.
+        let mut done = done.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        *done += batch.len() as u64;
+        monitor.report(Stage::Encoding, *done, Some(total));
+        Ok(batch.iter().copied().zip(encoded).collect())
+    };
+    // One batch at a time per thread, the costly ones first.
+    let batches = plan(&tokenized);
+    let encoded = batches.par_iter().with_max_len(1).map(run).collect::<Result<Vec<_>>>()?;
+    let mut encoded: Vec<(usize, Encoded)> = encoded.into_iter().flatten().collect();
+    encoded.sort_unstable_by_key(|(i, _)| *i);
+    Ok(encoded.into_iter().map(|(_, encoded)| encoded).collect())
+}
+
+/// Indices into `texts`, in batches of equally long texts and at most [`MAX_BATCH_TOKENS`] tokens (or one text). Longest
+/// first. Depends on the texts only, never on the threads.
+fn plan(texts: &[Tokenized]) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..texts.len()).collect();
+    let length = |&i: &usize| texts[i].ids.len();
+    order.sort_by_key(|i| std::cmp::Reverse(length(i)));
+    let same_length = order.chunk_by(|a, b| length(a) == length(b));
+    same_length
+        .flat_map(|group| {
+            let longest = group.first().map_or(1, length).max(1);
+            group.chunks((MAX_BATCH_TOKENS / longest).max(1)).map(<[usize]>::to_vec)
+        })
+        .collect()
+}
+
+/// Runs texts of one and the same number of tokens, at least 1, through the model.
+pub(super) fn forward(inner: &Inner, texts: &[&Tokenized]) -> Result<Vec<Encoded>> {
+    let hidden = last_hidden(inner, texts).map_err(|e| inner.fault(format!("the computation failed: {e}")))?;
+    let per_text = hidden.len() / texts.len().max(1);
+    texts.iter().zip(hidden.chunks_exact(per_text.max(1))).map(|(text, rows)| assemble(inner, text, rows)).collect()
+}
+
+/// The last hidden states of all tokens of all texts, row-major.
+fn last_hidden(inner: &Inner, texts: &[&Tokenized]) -> candle_core::Result<Vec<f32>> {
+    let length = texts.first().map_or(0, |text| text.ids.len());
+    let ids: Vec<u32> = texts.iter().flat_map(|text| text.ids.iter().copied()).collect();
+    let ids = Tensor::from_vec(ids, (texts.len(), length), &Device::Cpu)?;
+    inner.model.forward(&ids, None)?.flatten_all()?.to_vec1()
+}
+
+fn assemble(inner: &Inner, text: &Tokenized, rows: &[f32]) -> Result<Encoded> {
+    let dim = rows.len() / text.ids.len().max(1);
+    let keep = kept_rows(&text.special, inner.settings.special_tokens);
+    let kept = rows.chunks_exact(dim.max(1)).zip(keep).filter(|(_, keep)| *keep);
+    let values = kept.flat_map(|(row, _)| row.iter().copied()).collect();
+    let matrix = TokenMatrix::with_pooled(dim, values, pool(inner.checkpoint.pooling(), dim, rows))?;
+    let content_tokens = text.special.iter().filter(|special| !**special).count();
+    Ok(Encoded { matrix, truncated: text.truncated, content_tokens })
+}
+
+/// The checkpoint's pooling over all tokens; the mean is summed in f64.
+fn pool(pooling: Pooling, dim: usize, rows: &[f32]) -> Vec<f32> {
+    match pooling {
+        Pooling::Cls => rows.iter().copied().take(dim).collect(),
+        Pooling::Mean => {
+            let rows = rows.chunks_exact(dim.max(1));
+            let n = rows.len() as f64;
+            let mut sums = vec![0.0f64; dim];
+            for row in rows {
+                sums.iter_mut().zip(row).for_each(|(sum, &v)| *sum += f64::from(v));
+            }
+            sums.into_iter().map(|sum| (sum / n) as f32).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_length(length: usize) -> Tokenized {
+        Tokenized { ids: vec![1; length], special: vec![false; length], truncated: false }
+    }
+
+    #[test]
+    fn batches_hold_equal_lengths_within_the_cap_and_every_text_once() {
+        let lengths: Vec<usize> = (0..500).map(|i| 1 + (i * 37) % 23).chain([MAX_BATCH_TOKENS * 2; 2]).collect();
+        let texts: Vec<Tokenized> = lengths.iter().map(|&n| of_length(n)).collect();
+        let batches = plan(&texts);
+        for batch in &batches {
+            assert!(batch.iter().all(|&i| lengths[i] == lengths[batch[0]]));
+            assert!(batch.len() == 1 || batch.len() * lengths[batch[0]] <= MAX_BATCH_TOKENS);
+        }
+        let mut all: Vec<usize> = batches.concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..texts.len()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn mean_pooling_takes_all_rows_and_cls_the_first() {
+        let rows = [1.0, 2.0, 3.0, 6.0];
+        assert_eq!(pool(Pooling::Mean, 2, &rows), [2.0, 4.0]);
+        assert_eq!(pool(Pooling::Cls, 2, &rows), [1.0, 2.0]);
+    }
+}

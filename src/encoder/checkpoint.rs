@@ -1,0 +1,246 @@
+//! A model directory in the sentence-transformers layout, before anything is loaded into memory.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use super::config::ModelConfig;
+use super::fingerprint::{Fingerprint, slashed};
+use super::modules::{Modules, Pooling};
+use super::settings::EncoderSettings;
+use crate::error::{Error, Result};
+
+/// The one file of weights that is read.
+const WEIGHTS: &str = "model.safetensors";
+/// Endings of the files that belong to a model; everything else (documentation, other formats of the weights) does not.
+const MODEL_ENDINGS: [&str; 4] = ["json", "safetensors", "txt", "model"];
+/// Folders that hold the model again in other formats.
+const OTHER_FORMATS: [&str; 2] = ["onnx", "openvino"];
+/// Guards against being pointed at something that is no model directory at all.
+const MAX_DEPTH: usize = 8;
+const MAX_FILES: usize = 1000;
+/// The configuration files of published models are some kilobytes.
+const MAX_JSON_BYTES: u64 = 16 << 20;
+
+/// A model directory: its configuration, read and checked, and the files that belong to it.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    dir: PathBuf,
+    name: String,
+    config: ModelConfig,
+    modules: Modules,
+    files: Vec<PathBuf>,
+    content: Fingerprint,
+}
+
+impl Checkpoint {
+    /// Reads the configuration of the model in `dir` and hashes all its files.
+    ///
+    /// # Errors
+    /// [`Error::Encoder`] when a file is missing, not understood or of a kind that is not supported (another model family,
+    /// an unknown module, weights split over several files), [`Error::Io`] when a file cannot be read.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let modules = Modules::read(dir)?;
+        let transformer = dir.join(&modules.transformer);
+        require_single_weights(&transformer)?;
+        let config = ModelConfig::read(&transformer.join("config.json"))?;
+        let files = list_files(dir)?;
+        let content = Fingerprint::of_files(dir, &files)?;
+        let name = display_name(dir, config.name.as_deref());
+        Ok(Self { dir: dir.to_path_buf(), name, config, modules, files, content })
+    }
+
+    /// The directory that was opened.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A name to show: the directory's; where that says nothing (`model`, a hash) what config.json calls itself.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The files that belong to the model, relative to [`dir`](Self::dir) and sorted by name: `*.json`, `*.safetensors`,
+    /// `*.txt` and `*.model` at any depth, except in `onnx/`, `openvino/` and hidden folders. A copy of these files is
+    /// the same model, with the same fingerprint.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// The fingerprint of the encoder that this model makes with these settings.
+    pub fn fingerprint(&self, settings: &EncoderSettings) -> Fingerprint {
+        self.content.with_settings(settings)
+    }
+
+    /// How the model's pooled vector is made of its token embeddings.
+    pub fn pooling(&self) -> Pooling {
+        self.modules.pooling
+    }
+
+    /// Positions that the model has embeddings for: no text can have more tokens.
+    pub fn max_positions(&self) -> usize {
+        self.config.max_position_embeddings
+    }
+
+    /// The most tokens that the checkpoint wants to be given, if it says so.
+    pub fn max_seq_length(&self) -> Option<usize> {
+        self.modules.max_seq_length
+    }
+
+    pub(crate) fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    pub(crate) fn tokenizer_path(&self) -> PathBuf {
+        self.dir.join(&self.modules.transformer).join("tokenizer.json")
+    }
+
+    pub(crate) fn weights_path(&self) -> PathBuf {
+        self.dir.join(&self.modules.transformer).join(WEIGHTS)
+    }
+}
+
+/// An error about the file or folder `path` of a model.
+pub(crate) fn encoder_error(path: &Path, problem: impl Into<String>) -> Error {
+    Error::Encoder { path: path.to_path_buf(), problem: problem.into() }
+}
+
+/// Reads a JSON file of a model.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let bytes = read_limited(path, MAX_JSON_BYTES)?;
+    serde_json::from_slice(&bytes).map_err(|e| encoder_error(path, format!("not the JSON that is expected: {e}")))
+}
+
+/// Reads a whole file of at most `limit` bytes; a file that is not there is an [`Error::Encoder`].
+pub(crate) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let length = match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => metadata.len(),
+        Ok(_) => return Err(encoder_error(path, "not a file")),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(encoder_error(path, "missing")),
+        Err(e) => return Err(Error::io("read", path)(e)),
+    };
+    if length > limit {
+        return Err(encoder_error(path, format!("{length} bytes; at most {limit} are expected")));
+    }
+    fs::read(path).map_err(Error::io("read", path))
+}
+
+fn require_single_weights(transformer: &Path) -> Result<()> {
+    if transformer.join(WEIGHTS).is_file() {
+        return Ok(());
+    }
+    if !transformer.join("config.json").is_file() {
+        let problem = "not a model directory: it holds no config.json (sentence-transformers layout expected)";
+        return Err(encoder_error(transformer, problem));
+    }
+    if transformer.join(format!("{WEIGHTS}.index.json")).is_file() {
+        let problem = format!("the weights are split over several files; a single {WEIGHTS} is expected");
+        return Err(encoder_error(transformer, problem));
+    }
+    if transformer.join("pytorch_model.bin").is_file() {
+        let problem = format!("pytorch_model.bin is not read; save the model as {WEIGHTS} (`safe_serialization=True`)");
+        return Err(encoder_error(transformer, problem));
+    }
+    Err(encoder_error(transformer, format!("no {WEIGHTS}")))
+}
+
+/// The model's files, relative to `dir`, sorted by their `/`-separated names.
+fn list_files(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    list_into(dir, Path::new(""), 0, &mut files)?;
+    files.sort_by_cached_key(|file| slashed(file));
+    Ok(files)
+}
+
+/// Symbolic links to files are followed (the cache of the model hub is made of them), links to folders are not.
+fn list_into(root: &Path, relative: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
+    let folder = root.join(relative);
+    for entry in fs::read_dir(&folder).map_err(Error::io("list", &folder))? {
+        let entry = entry.map_err(Error::io("list", &folder))?;
+        let name = entry.file_name();
+        let path = relative.join(&name);
+        let file_type = entry.file_type().map_err(Error::io("inspect", &entry.path()))?;
+        if file_type.is_dir() {
+            if depth < MAX_DEPTH && is_model_folder(&name) {
+                list_into(root, &path, depth + 1, files)?;
+            }
+        } else if is_model_file(&name) && fs::metadata(entry.path()).is_ok_and(|m| m.is_file()) {
+            if name.to_str().is_none() {
+                return Err(encoder_error(&entry.path(), "the name of a model file must be valid UTF-8"));
+            }
+            files.push(path);
+        }
+    }
+    if files.len() > MAX_FILES {
+        return Err(encoder_error(root, format!("more than {MAX_FILES} files that look like a model's")));
+    }
+    Ok(())
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
+}
+
+fn is_model_folder(name: &OsStr) -> bool {
+    !is_hidden(name) && OTHER_FORMATS.iter().all(|other| name != *other)
+}
+
+fn is_model_file(name: &OsStr) -> bool {
+    let ending = Path::new(name).extension().and_then(OsStr::to_str);
+    !is_hidden(name) && ending.is_some_and(|ending| MODEL_ENDINGS.contains(&ending))
+}
+
+fn display_name(dir: &Path, name_in_config: Option<&str>) -> String {
+    let canonical = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_path_buf());
+    let folder = canonical.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let is_hash = folder.len() >= 32 && folder.bytes().all(|b| b.is_ascii_hexdigit());
+    match name_in_config.filter(|name| !name.trim().is_empty()) {
+        Some(name) if folder.is_empty() || folder == "model" || is_hash => name.to_string(),
+        _ => folder.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn touch(dir: &Path, name: &str) {
+        let path = dir.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, name).unwrap();
+    }
+
+    #[test]
+    fn the_files_of_a_model_are_listed_in_order_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let belong =
+            ["1_Pooling/config.json", "1_Pooling/deep/er.txt", "config.json", "model.safetensors", "spm.model"];
+        let others =
+            ["README.md", "pytorch_model.bin", "onnx/model.json", "a/openvino/x.json", ".git/x.json", ".x.json"];
+        belong.iter().chain(&others).for_each(|name| touch(dir.path(), name));
+        let files = list_files(dir.path()).unwrap();
+        assert_eq!(files.iter().map(|file| slashed(file)).collect::<Vec<_>>(), belong);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_to_files_are_followed_and_links_to_folders_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        touch(dir.path(), "blobs.d/abc");
+        touch(dir.path(), "more/vocab.txt");
+        std::os::unix::fs::symlink(dir.path().join("blobs.d/abc"), dir.path().join("config.json")).unwrap();
+        std::os::unix::fs::symlink(dir.path(), dir.path().join("loop")).unwrap();
+        assert_eq!(list_files(dir.path()).unwrap(), [Path::new("config.json"), Path::new("more/vocab.txt")]);
+    }
+
+    #[test]
+    fn a_folder_name_that_says_nothing_gives_way_to_the_config() {
+        let named = |folder: &str, config| display_name(Path::new(folder), config);
+        assert_eq!(named("/nowhere/all-MiniLM-L6-v2", Some("nreimers/MiniLM")), "all-MiniLM-L6-v2");
+        assert_eq!(named("/nowhere/model", Some("nreimers/MiniLM")), "nreimers/MiniLM");
+        assert_eq!(named(&format!("/nowhere/{}", "ab".repeat(20)), Some("base")), "base");
+        assert_eq!(named("/nowhere/model", None), "model");
+    }
+}
