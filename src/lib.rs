@@ -2,6 +2,7 @@
 
 mod encoder;
 mod error;
+mod index;
 mod late_interaction;
 mod monitor;
 mod ontology;
@@ -9,11 +10,16 @@ mod rank;
 mod storage;
 mod token_matrix;
 
-pub use encoder::{Checkpoint, Encoded, Encoder, EncoderSettings, Fingerprint, Pooling, Token};
+pub use encoder::{Checkpoint, DeclaredEncoder, Encoded, Encoder, EncoderSettings, Fingerprint, Pooling, Token, read_matrices};
 pub use error::{Error, Result};
+pub use index::{
+    EncoderInfo, IndexInfo, IndexWriter, IngestOptions, IngestReport, KindReport, ReleaseInfo, Space, SpaceInfo, WorkIndex,
+};
 pub use late_interaction::{Direction, Interaction, Rule, Weights, reference};
 pub use monitor::{CancelToken, Monitor, Progress, Stage};
 pub use ontology::{
-    Concept, Defect, DefectKind, Kind, ReadReport, Relation, RelationKind, Release, ReleaseBuilder, SpaceName, source,
+    Concept, Defect, DefectKind, Forms, Kind, ReadReport, Relation, RelationKind, Release, ReleaseBuilder, SpaceName, source,
 };
+pub use rank::{ExactMatch, Filter, Hit, RankOptions, Ranking};
+pub use storage::{Problem, Reclaimed, VerifyReport};
 pub use token_matrix::TokenMatrix;

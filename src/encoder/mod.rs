@@ -8,6 +8,7 @@ mod architecture;
 mod batch;
 mod checkpoint;
 mod config;
+mod declared;
 mod fingerprint;
 mod modules;
 mod settings;
@@ -25,6 +26,7 @@ use tokenizer::{TextTokenizer, Tokenized};
 use weights::Weights;
 
 pub use checkpoint::Checkpoint;
+pub use declared::{DeclaredEncoder, read_matrices};
 pub use fingerprint::Fingerprint;
 pub use modules::Pooling;
 pub use settings::EncoderSettings;

@@ -8,7 +8,8 @@ use roaring::RoaringBitmap;
 use super::encoders::LoadedEncoders;
 use crate::encoder::Encoded;
 use crate::error::{Error, Result};
-use crate::late_interaction::PreparedQuery;
+use crate::late_interaction::query::PreparedQuery;
+use crate::late_interaction::rotation::Rotation;
 use crate::monitor::Monitor;
 use crate::ontology::{Concept, Kind, SpaceName, fold_label};
 use crate::rank::{self, ExactMatch, Hit, RankOptions, Ranking, Scored};
@@ -174,8 +175,8 @@ impl Space {
         let Inner { snapshot, data, .. } = &*self.inner;
         let allowed: Option<RoaringBitmap> =
             options.filter.as_ref().map(|filter| rank::filter_targets(filter, snapshot, data)).transpose()?;
-        let dim = data.encoder.dim as usize;
-        let queries = matrices.par_iter().map(|matrix| PreparedQuery::for_dim(matrix, dim));
+        let rotation = Rotation::new(data.encoder.dim as usize);
+        let queries = matrices.par_iter().map(|matrix| PreparedQuery::new(matrix, &rotation));
         let queries = queries.collect::<Result<Vec<_>>>()?;
         rank::execute(data, &queries, &options.rule, allowed.as_ref(), options.k, monitor)
     }

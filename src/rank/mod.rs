@@ -12,6 +12,7 @@ mod filter;
 mod ranking;
 mod top_k;
 
+pub(crate) use executor::execute;
 
 pub use filter::Filter;
 pub(crate) use filter::targets as filter_targets;

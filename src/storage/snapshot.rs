@@ -1,6 +1,6 @@
 //! What one reader sees for as long as it holds it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -69,6 +69,23 @@ impl Snapshot {
     /// The places of the index.
     pub(crate) fn paths(&self) -> &Paths {
         &self.paths
+    }
+
+    /// The size of the catalog file.
+    pub(crate) fn catalog_bytes(&self) -> Result<u64> {
+        fs::size(&self.path)
+    }
+
+    /// How many surface forms the releases name, each counted once.
+    pub(crate) fn live_forms(&self) -> Result<u64> {
+        let catalog = self.catalog();
+        let mut live = HashSet::new();
+        for (number, record) in catalog.releases()? {
+            for (kind, _) in &record.kinds {
+                live.extend(catalog.targets(number, kind)?.all_forms());
+            }
+        }
+        Ok(live.len() as u64)
     }
 
     /// A release as it was ingested.
