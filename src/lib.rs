@@ -13,6 +13,7 @@ pub use error::{Error, Result};
 pub use late_interaction::{Direction, Interaction, Rule, Weights};
 pub use monitor::{CancelToken, Monitor, Progress, Stage};
 pub use ontology::{
-    Concept, Defect, DefectKind, Kind, ReadReport, Relation, RelationKind, Release, ReleaseBuilder, SpaceName, source,
+    Concept, Defect, DefectKind, Kind, ReadReport, Relation, RelationKind, Release, ReleaseBuilder, SpaceName,
 };
+pub use ontology::source::{esco, onet, table};
 pub use token_matrix::TokenMatrix;
