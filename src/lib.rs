@@ -18,8 +18,10 @@ pub use index::{
 pub use late_interaction::{Direction, Interaction, Rule, Weights, reference};
 pub use monitor::{CancelToken, Monitor, Progress, Stage};
 pub use ontology::{
-    Concept, Defect, DefectKind, Forms, Kind, ReadReport, Relation, RelationKind, Release, ReleaseBuilder, SpaceName, source,
+    Concept, Defect, DefectKind, Forms, Kind, ReadReport, Relation, RelationKind, Release, ReleaseBuilder, ReleaseDiff,
+    SpaceName,
 };
+pub use ontology::source::{esco, onet, table};
 pub use rank::{ExactMatch, Filter, Hit, RankOptions, Ranking};
 pub use storage::{Problem, Reclaimed, VerifyReport};
 pub use token_matrix::TokenMatrix;

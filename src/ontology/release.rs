@@ -58,9 +58,7 @@ impl Release {
 
     /// The pinned name of the space of one kind.
     pub fn space_name(&self, kind: &Kind) -> SpaceName {
-        // The parts were checked when the release was made.
-        SpaceName::new(&self.ontology, Some(&self.version), kind.clone(), &self.language)
-            .unwrap_or_else(|error| unreachable!("a release has checked names: {error}"))
+        SpaceName::of_release(self, kind.clone())
     }
 }
 
@@ -127,10 +125,16 @@ impl ReleaseBuilder {
         self.release.concepts.get_mut(position as usize)
     }
 
+    /// The concepts of one kind added so far, with their positions.
+    pub(crate) fn of_kind(&self, kind: &Kind) -> impl Iterator<Item = (u32, &Concept)> {
+        (0..).zip(&self.release.concepts).filter(move |(_, concept)| concept.kind == *kind)
+    }
+
     /// Adds a concept that was read from a row of a file, and returns its position.
     ///
     /// Labels are stripped; empty and repeated ones are dropped. A concept without an id or a label is left out and
-    /// counted (`None`). When the kind already has the id, the first row stays as it is and gains the other's labels.
+    /// counted (`None`). When the kind already has the id, the first row stays: it gains the other's labels, and its
+    /// description and attributes where it has none.
     pub fn add(&mut self, mut concept: Concept, file: &str, row: u64) -> Option<u32> {
         concept.id = concept.id.trim().to_string();
         concept.label = concept.label.trim().to_string();
@@ -141,11 +145,12 @@ impl ReleaseBuilder {
         }
         if let Some(position) = self.position(&concept.kind, &concept.id) {
             self.report.note(file, DefectKind::DuplicateConcept, row, &concept.id);
-            let first = &mut self.release.concepts[position as usize];
-            first.alternative_labels.push(concept.label);
-            first.alternative_labels.append(&mut concept.alternative_labels);
+            if let Some(first) = self.concept_mut(position) {
+                merge(first, concept);
+            }
             return Some(position);
         }
+        // Readers stop at 10 million rows a file, so a release that a machine can hold stays far below this.
         let position = u32::try_from(self.release.concepts.len()).ok()?;
         self.positions.entry(concept.kind.clone()).or_default().insert(concept.id.clone(), position);
         self.release.concepts.push(concept);
@@ -161,17 +166,25 @@ impl ReleaseBuilder {
             self.report.note(file, DefectKind::DanglingRelation, row, what);
             return false;
         };
-        let relation = Relation { from: from_at, to: to_at, kind };
         let defect = if from_at == to_at {
             DefectKind::SelfRelation
-        } else if !self.seen.insert(relation) {
-            DefectKind::DuplicateRelation
-        } else {
-            self.release.relations.push(relation);
+        } else if self.relate_positions(from_at, kind, to_at) {
             return true;
+        } else {
+            DefectKind::DuplicateRelation
         };
         self.report.note(file, defect, row, format!("{} {kind} {}", from.1, to.1));
         false
+    }
+
+    /// Adds an edge between two concepts that were added, given by position, unless it is there.
+    pub(crate) fn relate_positions(&mut self, from: u32, kind: RelationKind, to: u32) -> bool {
+        let relation = Relation { from, to, kind };
+        let new = self.seen.insert(relation);
+        if new {
+            self.release.relations.push(relation);
+        }
+        new
     }
 
     /// The release, and what was met in making it.
@@ -179,6 +192,18 @@ impl ReleaseBuilder {
         self.release.concepts.iter_mut().for_each(clean_labels);
         self.release.relations.sort_unstable();
         (self.release, self.report)
+    }
+}
+
+/// Completes a concept from a later row of the same id.
+fn merge(first: &mut Concept, mut other: Concept) {
+    first.alternative_labels.push(other.label);
+    first.alternative_labels.append(&mut other.alternative_labels);
+    if first.description.is_none() {
+        first.description = other.description;
+    }
+    for (name, values) in other.attributes {
+        first.attributes.entry(name).or_insert(values);
     }
 }
 
@@ -192,4 +217,69 @@ fn clean_labels(concept: &mut Concept) {
         .filter(|label| !label.is_empty() && seen.insert(label.to_string()))
         .map(str::to_string)
         .collect();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn builder() -> ReleaseBuilder {
+        ReleaseBuilder::new("our-list", "1", "en").unwrap()
+    }
+
+    #[test]
+    fn labels_are_cleaned() {
+        let mut builder = builder();
+        let mut concept = Concept::new(" 1 ", Kind::SKILL, "  weld\n");
+        concept.alternative_labels = ["", " weld ", "welding", "welding ", "arc welding"].map(String::from).to_vec();
+        builder.add(concept, "a.csv", 2);
+        let (release, report) = builder.finish();
+        assert_eq!(release.concepts()[0].id, "1");
+        assert_eq!(release.concepts()[0].surface_forms().collect::<Vec<_>>(), ["weld", "welding", "arc welding"]);
+        assert_eq!(report, ReadReport::default());
+    }
+
+    #[test]
+    fn the_first_of_two_rows_stays_and_is_completed() {
+        let mut builder = builder();
+        let mut second = Concept::new("1", Kind::SKILL, "welding");
+        second.description = Some("to join metal".into());
+        builder.add(Concept::new("1", Kind::SKILL, "weld"), "a.csv", 2);
+        assert_eq!(builder.add(second, "a.csv", 3), Some(0));
+        assert_eq!(builder.add(Concept::new("1", Kind::TOOL, "weld"), "a.csv", 4), Some(1));
+        let (release, report) = builder.finish();
+        assert_eq!(release.concepts()[0].label, "weld");
+        assert_eq!(release.concepts()[0].alternative_labels, ["welding"]);
+        assert_eq!(release.concepts()[0].description.as_deref(), Some("to join metal"));
+        assert_eq!(report.count(DefectKind::DuplicateConcept), 1);
+        assert_eq!(report.defects[0].examples, ["row 3: 1"]);
+    }
+
+    #[test]
+    fn edges_that_cannot_be_are_left_out_and_counted() {
+        let mut builder = builder();
+        builder.add(Concept::new("1", Kind::SKILL, "a"), "c", 2);
+        builder.add(Concept::new("2", Kind::SKILL, "b"), "c", 3);
+        builder.add(Concept::new("", Kind::SKILL, "b"), "c", 4);
+        let skill = |id| (&Kind::SKILL, id);
+        assert!(builder.relate(skill("1"), RelationKind::Broader, skill("2"), "r", 2));
+        assert!(!builder.relate(skill("1"), RelationKind::Broader, skill("2"), "r", 3));
+        assert!(!builder.relate(skill("1"), RelationKind::Broader, skill("1"), "r", 4));
+        assert!(!builder.relate(skill("1"), RelationKind::Broader, skill("3"), "r", 5));
+        let (release, report) = builder.finish();
+        assert_eq!(release.relations(), [Relation { from: 0, to: 1, kind: RelationKind::Broader }]);
+        for kind in [DefectKind::DuplicateRelation, DefectKind::SelfRelation, DefectKind::DanglingRelation] {
+            assert_eq!(report.count(kind), 1, "{kind:?}");
+        }
+        assert_eq!(report.count(DefectKind::IncompleteRow), 1);
+    }
+
+    #[test]
+    fn names_are_checked_once_and_printed_pinned() {
+        assert!(ReleaseBuilder::new("ESCO", "1", "en").is_err());
+        assert!(ReleaseBuilder::new("esco", "1/2", "en").is_err());
+        assert!(ReleaseBuilder::new("esco", "1", "EN").is_err());
+        let (release, _) = builder().finish();
+        assert_eq!(release.space_name(&Kind::SKILL).to_string(), "our-list@1/skill/en");
+    }
 }

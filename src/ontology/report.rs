@@ -22,6 +22,12 @@ pub enum DefectKind {
     NotReleased,
     /// A relation of a concept with itself; left out.
     SelfRelation,
+    /// A relation whose type is empty or none of the known ones; left out.
+    UnknownRelation,
+    /// A row about a concept that the release does not have; left out.
+    UnknownConcept,
+    /// A row that says again what an earlier row of the file says; dropped.
+    RepeatedRow,
 }
 
 impl DefectKind {
@@ -36,6 +42,9 @@ impl DefectKind {
             DefectKind::UnknownValue => "rows with an unknown or empty value, kept",
             DefectKind::NotReleased => "concepts not in status released, kept",
             DefectKind::SelfRelation => "relations of a concept with itself, left out",
+            DefectKind::UnknownRelation => "relations of an unknown or empty type, left out",
+            DefectKind::UnknownConcept => "rows about a concept that is not in the release, left out",
+            DefectKind::RepeatedRow => "rows that repeat an earlier one, dropped",
         }
     }
 }

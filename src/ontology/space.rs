@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Kind;
+use super::{Kind, Release};
 use crate::error::{Error, Result};
 
 /// The name of a target space: all concepts of one kind in one release and language of an ontology.
@@ -44,6 +44,16 @@ impl SpaceName {
             kind,
             language: language.to_string(),
         })
+    }
+
+    /// The pinned name of one kind of a release, whose parts its builder has checked.
+    pub(super) fn of_release(release: &Release, kind: Kind) -> Self {
+        Self {
+            ontology: release.ontology().to_string(),
+            version: Some(release.version().to_string()),
+            kind,
+            language: release.language().to_string(),
+        }
     }
 
     /// The ontology: lower-case letters, digits and hyphens.
