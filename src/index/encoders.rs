@@ -41,7 +41,11 @@ pub(super) fn load(paths: &Paths, record: &EncoderRecord) -> Result<Encoder> {
     let encoder = Encoder::open_with(&folder, from_record(settings))?;
     let found = *encoder.fingerprint().as_bytes();
     if found != record.fingerprint {
-        return Err(Error::corrupt(&folder, format!("the model with fingerprint {}", hex(&record.fingerprint)), hex(&found)));
+        return Err(Error::corrupt(
+            &folder,
+            format!("the model with fingerprint {}", hex(&record.fingerprint)),
+            hex(&found),
+        ));
     }
     Ok(encoder)
 }

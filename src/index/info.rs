@@ -88,14 +88,20 @@ pub(super) fn gather(snapshot: &Snapshot) -> Result<IndexInfo> {
     let surface_forms = segments.iter().map(|(_, s)| u64::from(s.n_forms)).sum();
     Ok(IndexInfo {
         generation: catalog.generation()?,
-        encoders: encoders.iter().map(|(number, e)| encoder_info(snapshot, e, *number == current)).collect::<Result<_>>()?,
+        encoders: encoders
+            .iter()
+            .map(|(number, e)| encoder_info(snapshot, e, *number == current))
+            .collect::<Result<_>>()?,
         segments: segments.len() as u64,
         surface_forms,
         token_rows: segments.iter().map(|(_, s)| u64::from(s.n_rows)).sum(),
         segment_bytes: segments.iter().map(|(_, s)| s.bytes).sum(),
         catalog_bytes: snapshot.catalog_bytes()?,
         dead_surface_forms: surface_forms - snapshot.live_forms()?,
-        releases: releases.iter().map(|(_, r)| Ok(release_info(r, hex(&catalog.encoder(r.encoder)?.fingerprint)))).collect::<Result<_>>()?,
+        releases: releases
+            .iter()
+            .map(|(_, r)| Ok(release_info(r, hex(&catalog.encoder(r.encoder)?.fingerprint))))
+            .collect::<Result<_>>()?,
     })
 }
 

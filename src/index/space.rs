@@ -187,7 +187,8 @@ impl Space {
         let hit = |(at, scored): (usize, Scored)| {
             let target = scored.target as usize;
             // The table was checked to be sound when the space was opened: each target has an id and a label.
-            let (id, label) = (targets.ids.get(target).unwrap_or_default(), targets.labels.get(target).unwrap_or_default());
+            let (id, label) =
+                (targets.ids.get(target).unwrap_or_default(), targets.labels.get(target).unwrap_or_default());
             let exact = exact.iter().find(|(at, _)| *at == scored.target).map(|(_, exact)| *exact);
             Hit { rank: at + 1, score: scored.score, target, id, label, exact }
         };

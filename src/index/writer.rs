@@ -90,7 +90,12 @@ impl IndexWriter {
     /// [`Error::Matrix`] when there are more or fewer matrices than concepts, or their rows have another length than the
     /// index's; [`Error::InvalidOption`] when the index embeds texts itself, because matrices of two origins cannot be
     /// compared.
-    pub fn ingest_matrices(&mut self, release: &Release, matrices: &[TokenMatrix], monitor: &Monitor) -> Result<IngestReport> {
+    pub fn ingest_matrices(
+        &mut self,
+        release: &Release,
+        matrices: &[TokenMatrix],
+        monitor: &Monitor,
+    ) -> Result<IngestReport> {
         let (_, record) = self.store.catalog()?.current_encoder()?;
         if record.settings.is_some() {
             return Err(Error::InvalidOption {
@@ -109,7 +114,8 @@ impl IndexWriter {
         let by_label: std::collections::HashMap<&str, &TokenMatrix> = labels.zip(matrices).rev().collect();
         let mut embed = |texts: &[&str], _: &Monitor| {
             let of_text = |text: &&str| by_label.get(text).map(|matrix| ((*matrix).clone(), false));
-            let missing = || Error::Matrix { expected: "a matrix for each label".to_string(), got: "fewer".to_string() };
+            let missing =
+                || Error::Matrix { expected: "a matrix for each label".to_string(), got: "fewer".to_string() };
             texts.iter().map(of_text).collect::<Option<Vec<_>>>().ok_or_else(missing)
         };
         ingest::ingest(&mut self.store, release, &IngestOptions::default(), &mut embed, monitor)
@@ -127,7 +133,12 @@ impl IndexWriter {
             return Err(Error::InvalidName {
                 what: "release to drop",
                 name: space.to_string(),
-                problem: format!("say which release, as in `{}@VERSION/{}/{}`", name.ontology(), name.kind(), name.language()),
+                problem: format!(
+                    "say which release, as in `{}@VERSION/{}/{}`",
+                    name.ontology(),
+                    name.kind(),
+                    name.language()
+                ),
             });
         }
         self.store.drop_release(&name)

@@ -5,10 +5,10 @@ use roaring::RoaringBitmap;
 
 use super::top_k::{Scored, TopK};
 use crate::error::Result;
+use crate::late_interaction::Rule;
 use crate::late_interaction::kernel::detect;
 use crate::late_interaction::query::PreparedQuery;
 use crate::late_interaction::scorer::{Scorer, Scratch, TargetRows, concept_score};
-use crate::late_interaction::Rule;
 use crate::monitor::{Monitor, Stage};
 use crate::storage::SpaceData;
 use crate::storage::catalog::FormRef;

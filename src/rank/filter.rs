@@ -98,12 +98,12 @@ pub(crate) fn targets(filter: &Filter, snapshot: &Snapshot, space: &SpaceData) -
         Filter::Prefix { name, prefix } => by_value(name, &|found| found.starts_with(prefix.as_str())),
         Filter::Below(id) => below(id, snapshot, space),
         Filter::Ids(ids) => Ok(with_ids(ids, space)),
-        Filter::All(filters) => filters
-            .iter()
-            .try_fold(everything(n), |kept, filter| Ok(kept & targets(filter, snapshot, space)?)),
-        Filter::Any(filters) => filters
-            .iter()
-            .try_fold(RoaringBitmap::new(), |kept, filter| Ok(kept | targets(filter, snapshot, space)?)),
+        Filter::All(filters) => {
+            filters.iter().try_fold(everything(n), |kept, filter| Ok(kept & targets(filter, snapshot, space)?))
+        }
+        Filter::Any(filters) => {
+            filters.iter().try_fold(RoaringBitmap::new(), |kept, filter| Ok(kept | targets(filter, snapshot, space)?))
+        }
         Filter::Not(filter) => Ok(everything(n) - targets(filter, snapshot, space)?),
     }
 }

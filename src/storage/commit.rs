@@ -187,7 +187,7 @@ impl WriteStore {
 
     /// Gives the catalog's free pages back to the file system. Not while another transaction is open anywhere.
     pub(crate) fn compact_catalog(&mut self) -> Result<bool> {
-        use redb::CompactionError::{PersistentSavepointExists, EphemeralSavepointExists, TransactionInProgress};
+        use redb::CompactionError::{EphemeralSavepointExists, PersistentSavepointExists, TransactionInProgress};
         match self.db.compact() {
             Ok(changed) => Ok(changed),
             Err(PersistentSavepointExists | EphemeralSavepointExists | TransactionInProgress) => Ok(false),

@@ -101,7 +101,11 @@ pub(crate) fn copy_durably(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// The blake3 hash of the first `length` bytes of a file, read in pieces; `progress` is told the size of each piece.
-pub(crate) fn hash_prefix(path: &Path, length: u64, mut progress: impl FnMut(u64) -> Result<()>) -> Result<blake3::Hash> {
+pub(crate) fn hash_prefix(
+    path: &Path,
+    length: u64,
+    mut progress: impl FnMut(u64) -> Result<()>,
+) -> Result<blake3::Hash> {
     let mut file = open(path)?.take(length);
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0u8; 1 << 20];

@@ -9,9 +9,9 @@ use redb::{ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, ReadTrans
 use super::catalog::tables::{In, failed};
 use super::catalog::{CatalogRead, EncoderRecord, FormRef, ReleaseRecord, TargetTable};
 use super::commit::check_format;
+use super::fs;
 use super::paths::Paths;
 use super::segment::Segment;
-use super::fs;
 use crate::error::{Error, Result};
 use crate::ontology::{Release, SpaceName};
 
@@ -79,7 +79,7 @@ impl Snapshot {
     /// How many surface forms the releases name, each counted once.
     pub(crate) fn live_forms(&self) -> Result<u64> {
         let catalog = self.catalog();
-        let mut live = HashSet::new();
+        let mut live: HashSet<FormRef> = HashSet::new();
         for (number, record) in catalog.releases()? {
             for (kind, _) in &record.kinds {
                 live.extend(catalog.targets(number, kind)?.all_forms());

@@ -52,7 +52,8 @@ pub(crate) type Fingerprint<'a> = &'a dyn Fn(&std::path::Path, &super::catalog::
 /// # Errors
 /// Only [`Error::Cancelled`]; what is wrong with the index is in the report.
 pub(crate) fn verify(snapshot: &Snapshot, fingerprint: Fingerprint, monitor: &Monitor) -> Result<VerifyReport> {
-    let mut check = Check { snapshot, monitor, report: VerifyReport::default(), segments: BTreeMap::new(), total: None };
+    let mut check =
+        Check { snapshot, monitor, report: VerifyReport::default(), segments: BTreeMap::new(), total: None };
     check.total = check.total_bytes();
     check.segments()?;
     check.embeddings()?;
@@ -116,7 +117,10 @@ impl Check<'_> {
             let checked = segment.verify(|bytes| self.advance(bytes));
             self.note(checked)?;
             if (segment.n_rows(), segment.n_forms(), segment.bytes()) != (record.n_rows, record.n_forms, record.bytes) {
-                self.wrong(self.snapshot.paths().catalog(), format!("segment {number} has other counts than its record"));
+                self.wrong(
+                    self.snapshot.paths().catalog(),
+                    format!("segment {number} has other counts than its record"),
+                );
             }
             self.report.segments += 1;
             self.segments.insert(number, Arc::new(segment));
@@ -197,7 +201,10 @@ impl Check<'_> {
             if let Some(found) = self.note(found)?
                 && found != record.fingerprint
             {
-                self.wrong(folder.clone(), format!("fingerprint {} instead of {}", hex(&found), hex(&record.fingerprint)));
+                self.wrong(
+                    folder.clone(),
+                    format!("fingerprint {} instead of {}", hex(&found), hex(&record.fingerprint)),
+                );
             }
             let bytes = fs::exists(&folder).then(|| model_files::total_bytes(&folder).unwrap_or(0));
             self.advance(bytes.unwrap_or(0))?;

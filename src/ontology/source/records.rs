@@ -222,10 +222,8 @@ fn read_error(path: &Path, line: u64, error: csv::Error) -> Error {
 /// A failure of reading: of the operating system, or of what was read.
 pub(super) fn source_error(path: &Path, line: u64, error: io::Error) -> Error {
     let in_the_data = error.get_ref().is_some_and(|inner| inner.is::<Refused>());
-    let damaged = matches!(
-        error.kind(),
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof
-    );
+    let damaged =
+        matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof);
     let problem = match () {
         () if in_the_data => error.to_string(),
         () if damaged => format!("cannot be unpacked from here on: {error}"),

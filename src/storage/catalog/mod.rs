@@ -24,7 +24,6 @@ mod write;
 
 pub(crate) use aliases::AliasList;
 pub(crate) use attributes::AttributeColumn;
-pub(crate) use details::Details;
 pub(crate) use read::{CatalogRead, Numbered};
 pub(crate) use records::{EncoderRecord, ReleaseRecord, SegmentRecord, SettingsRecord};
 pub(crate) use targets::{FormRef, TargetTable};

@@ -161,8 +161,12 @@ pub(crate) trait CatalogRead: Tables {
     fn concepts(&self, release: u32, kind: &str) -> Result<Vec<Concept>> {
         let targets = self.targets(release, kind)?;
         let kind_name = Kind::new(kind)?;
-        let mut concepts: Vec<Concept> =
-            targets.ids.iter().zip(targets.labels.iter()).map(|(id, label)| Concept::new(id, kind_name.clone(), label)).collect();
+        let mut concepts: Vec<Concept> = targets
+            .ids
+            .iter()
+            .zip(targets.labels.iter())
+            .map(|(id, label)| Concept::new(id, kind_name.clone(), label))
+            .collect();
         for (block, of_block) in concepts.chunks_mut(details::BLOCK).enumerate() {
             let details = self.details_block(release, kind, block as u32)?;
             for (concept, details) in of_block.iter_mut().zip(details) {

@@ -59,7 +59,8 @@ impl TargetTable {
     /// Whether the columns fit each other and every target has a form.
     pub(crate) fn is_sound(&self) -> bool {
         let n = self.len();
-        let columns = self.labels.len() == n && self.form_ends.len() == n && self.ids.is_sound() && self.labels.is_sound();
+        let columns =
+            self.labels.len() == n && self.form_ends.len() == n && self.ids.is_sound() && self.labels.is_sound();
         let grows = std::iter::once(0).chain(self.form_ends.iter().copied()).is_sorted_by(|a, b| a < b);
         columns && grows && self.form_ends.last().map_or(0, |&end| end as usize) == self.forms.len()
     }

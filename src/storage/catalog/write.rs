@@ -221,7 +221,8 @@ fn regrouped_relations(release: &Release, kinds: &[(&Kind, Vec<(u32, &Concept)>)
     for (new, (old, _)) in (0u32..).zip(in_order) {
         renumbered[*old as usize] = new;
     }
-    let renumber = |r: &Relation| Relation { from: renumbered[r.from as usize], to: renumbered[r.to as usize], kind: r.kind };
+    let renumber =
+        |r: &Relation| Relation { from: renumbered[r.from as usize], to: renumbered[r.to as usize], kind: r.kind };
     let mut relations: Vec<Relation> = release.relations().iter().map(renumber).collect();
     relations.sort_unstable();
     relations

@@ -10,9 +10,8 @@ mod reader;
 mod rows;
 mod writer;
 
-pub(crate) use planes::Planes;
 pub(crate) use reader::Segment;
-pub(crate) use writer::{SegmentBuilder, SegmentFile};
+pub(crate) use writer::SegmentBuilder;
 
 /// blake3 hash of a surface form's text (UTF-8, as embedded).
 pub(crate) type TextHash = [u8; 32];

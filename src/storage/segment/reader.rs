@@ -160,12 +160,14 @@ fn read_header(file: &MappedFile) -> Result<SegmentHeader> {
     }
     let header_len = word(12) as usize;
     let archive = bytes.get(layout::PREAMBLE..layout::PREAMBLE.saturating_add(header_len));
-    let archive = archive.ok_or_else(|| Error::corrupt(path, "a header inside the file", format!("{header_len} bytes")))?;
+    let archive =
+        archive.ok_or_else(|| Error::corrupt(path, "a header inside the file", format!("{header_len} bytes")))?;
     if blake3::hash(archive).as_bytes()[..] != bytes[16..48] {
         return Err(Error::corrupt(path, "a header with the hash before it", "another"));
     }
     let header = parse_header(archive).map_err(|problem| Error::corrupt(path, "a header archive", problem))?;
-    check_places(&header, header_len, bytes.len() as u64).map_err(|(expected, got)| Error::corrupt(path, expected, got))?;
+    check_places(&header, header_len, bytes.len() as u64)
+        .map_err(|(expected, got)| Error::corrupt(path, expected, got))?;
     Ok(header)
 }
 

@@ -42,7 +42,10 @@ impl SegmentBuilder {
     /// An empty segment of rows of `dim` values by the given encoder.
     pub(crate) fn new(encoder: [u8; 32], dim: usize) -> Result<Self> {
         if dim == 0 || dim > layout::MAX_DIM as usize {
-            return Err(Error::Matrix { expected: format!("1 to {} values a row", layout::MAX_DIM), got: dim.to_string() });
+            return Err(Error::Matrix {
+                expected: format!("1 to {} values a row", layout::MAX_DIM),
+                got: dim.to_string(),
+            });
         }
         let (tokens, pooled, hashes) = Default::default();
         Ok(Self { encoder, rotation: Rotation::new(dim), dim, tokens, pooled, offsets: vec![0], hashes })
