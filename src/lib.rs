@@ -12,8 +12,9 @@ mod token_matrix;
 pub use error::{Error, Result};
 pub use late_interaction::{Direction, Interaction, Rule, Weights};
 pub use monitor::{CancelToken, Monitor, Progress, Stage};
-pub use ontology::{
-    Concept, Defect, DefectKind, Kind, ReadReport, Relation, RelationKind, Release, ReleaseBuilder, SpaceName,
-};
 pub use ontology::source::{esco, onet, table};
+pub use ontology::{
+    AttributesChanged, ChangedConcept, Concept, Defect, DefectKind, Kind, LabelsChanged, ReadReport, Relabelled,
+    Relation, RelationKind, RelationsChanged, Release, ReleaseBuilder, ReleaseDiff, SpaceName,
+};
 pub use token_matrix::TokenMatrix;

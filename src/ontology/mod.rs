@@ -20,6 +20,7 @@ mod space;
 
 pub use concept::{Concept, Kind, Relation, RelationKind};
 
+pub use diff::{AttributesChanged, ChangedConcept, LabelsChanged, Relabelled, RelationsChanged, ReleaseDiff};
 pub(crate) use fold::fold_label;
 pub use release::{Release, ReleaseBuilder};
 pub use report::{Defect, DefectKind, ReadReport};

@@ -14,16 +14,8 @@ const FILES: [(Role, Kind); 4] = [
 ];
 
 /// Columns that become attributes.
-const ATTRIBUTES: [&str; 8] = [
-    "skillType",
-    "reuseLevel",
-    "iscoGroup",
-    "code",
-    "status",
-    "definition",
-    "scopeNote",
-    "regulatedProfessionNote",
-];
+const ATTRIBUTES: [&str; 8] =
+    ["skillType", "reuseLevel", "iscoGroup", "code", "status", "definition", "scopeNote", "regulatedProfessionNote"];
 
 /// Columns that every skill of an official release should fill.
 const SHOULD_BE_FILLED: [&str; 2] = ["skillType", "reuseLevel"];

@@ -41,7 +41,8 @@ impl Layout {
         let language = chosen_language(language, &found)?;
         let mut layout = Self { language, unused: Vec::new(), files: BTreeMap::new() };
         for (at, (file, known)) in files.files().iter().zip(&known).enumerate() {
-            let Some((role, _)) = known.as_ref().filter(|(_, its)| its.as_ref().is_none_or(|its| *its == layout.language))
+            let Some((role, _)) =
+                known.as_ref().filter(|(_, its)| its.as_ref().is_none_or(|its| *its == layout.language))
             else {
                 layout.unused.push(file.name.clone());
                 continue;
@@ -94,7 +95,8 @@ fn chosen_language(wanted: Option<&str>, found: &BTreeSet<&str>) -> Result<Strin
 
 /// What a file holds by its name, and in which language.
 fn role(file_name: &str) -> Option<(Role, Option<String>)> {
-    let stem = file_name.get(..file_name.len().checked_sub(4)?).filter(|_| file_name.to_lowercase().ends_with(".csv"))?;
+    let stem =
+        file_name.get(..file_name.len().checked_sub(4)?).filter(|_| file_name.to_lowercase().ends_with(".csv"))?;
     let (stem, language) = match stem.rsplit_once('_') {
         Some((stem, suffix)) if is_language(suffix) => (stem, Some(suffix.to_lowercase())),
         _ => (stem, None),
@@ -134,7 +136,8 @@ pub(super) fn version<P: AsRef<Path>>(paths: &[P]) -> Result<String> {
         1 => Ok(list),
         0 => {
             let expected =
-                "a release to be given, because no file or folder name says it as `ESCO … v1.1.1 ….zip` does".to_string();
+                "a release to be given, because no file or folder name says it as `ESCO … v1.1.1 ….zip` does"
+                    .to_string();
             Err(invalid("release", expected, "none".to_string()))
         }
         _ => Err(invalid("release", "files of one release, or the release to be given".to_string(), list)),
@@ -165,7 +168,9 @@ mod tests {
         assert_eq!(known("occupationSkillRelations.csv"), Some((Role::OccupationSkill, String::new())));
         assert_eq!(known("occupationSkillRelations_en.csv"), Some((Role::OccupationSkill, "en".into())));
         assert_eq!(known("greenSkillsCollection_en.csv"), Some((Role::Collection("greenSkills".into()), "en".into())));
-        for name in ["conceptSchemes_en.csv", "Collection_en.csv", "skills_en.txt", "csv", "", "ü.csv", "dictionary_en.csv"] {
+        for name in
+            ["conceptSchemes_en.csv", "Collection_en.csv", "skills_en.txt", "csv", "", "ü.csv", "dictionary_en.csv"]
+        {
             assert_eq!(known(name), None, "{name}");
         }
     }

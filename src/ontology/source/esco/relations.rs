@@ -128,9 +128,10 @@ fn relation_kind(row: &Row, column: usize) -> Option<RelationKind> {
 
 /// Puts each occupation that has nothing broader under the ISCO group with its `iscoGroup` as code.
 fn place_under_isco_groups(parents: &Parents, builder: &mut ReleaseBuilder) {
-    let groups: HashMap<String, u32> = builder.of_kind(&Kind::ISCO_GROUP).filter_map(|(position, group)| {
-        Some((group.attributes.get("code")?.first()?.clone(), position))
-    }).collect();
+    let groups: HashMap<String, u32> = builder
+        .of_kind(&Kind::ISCO_GROUP)
+        .filter_map(|(position, group)| Some((group.attributes.get("code")?.first()?.clone(), position)))
+        .collect();
     let edges: Vec<(u32, u32)> = builder
         .of_kind(&Kind::OCCUPATION)
         .filter(|(position, _)| !parents.0.contains(position))
