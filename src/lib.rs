@@ -91,8 +91,8 @@ pub use late_interaction::{Direction, Interaction, Rule, Weights, reference};
 pub use monitor::{CancelToken, Monitor, Progress, Stage};
 pub use ontology::source::{esco, onet, table};
 pub use ontology::{
-    Concept, Defect, DefectKind, Forms, Kind, ReadReport, Relation, RelationKind, Release, ReleaseBuilder, ReleaseDiff,
-    SpaceName,
+    AttributesChanged, ChangedConcept, Concept, Defect, DefectKind, Forms, Kind, LabelsChanged, ReadReport, Relabelled,
+    Relation, RelationKind, RelationsChanged, Release, ReleaseBuilder, ReleaseDiff, SpaceName,
 };
 pub use rank::{ExactMatch, Filter, Hit, RankOptions, Ranking};
 pub use storage::{Problem, Reclaimed, VerifyReport};
