@@ -6,10 +6,10 @@
 //! | `Alternate Titles`, `Sample of Reported Titles` | alternative labels of occupations; a short title is one more |
 //! | `Job Zones` | the attribute `jobZone` of occupations |
 //! | `DWA Reference`, `IWA Reference` | activities; attributes `elementId`, `iwaId`, `iwaTitle` |
-//! | `Task Statements` | tasks, attribute `taskType`; an occupation [`Performs`](RelationKind::Performs) its tasks |
-//! | `Tasks to DWAs` | a task is [`PartOf`](RelationKind::PartOf) an activity |
-//! | `Technology Skills`, `Tools Used` | technologies and tools, attributes `commodityCode`, `commodityTitle`, `hotTechnology`; an occupation [`Uses`](RelationKind::Uses) them |
-//! | `Related Occupations` | [`Related`](RelationKind::Related), from the occupation to each of its related ones |
+//! | `Task Statements` | tasks, attribute `taskType`; an occupation [`Performs`](crate::RelationKind::Performs) its tasks |
+//! | `Tasks to DWAs` | a task is [`PartOf`](crate::RelationKind::PartOf) an activity |
+//! | `Technology Skills`, `Tools Used` | technologies and tools, attributes `commodityCode`, `commodityTitle`, `hotTechnology`; an occupation [`Uses`](crate::RelationKind::Uses) them |
+//! | `Related Occupations` | [`Related`](crate::RelationKind::Related), from the occupation to each of its related ones |
 //!
 //! A technology or tool is its name: the name is id and label, and all rows of the name add their commodities (150 of
 //! 8,700 technologies have several). A task number is one task wherever it stands (in the releases up to 29.0 it stands
