@@ -13,9 +13,9 @@ use crate::ontology::{DefectKind, ReadReport};
 /// Columns of one file: the widest of ESCO and O*NET has 14.
 const MAX_COLUMNS: usize = 1_000;
 /// Rows of one file.
-const MAX_ROWS: u64 = 10_000_000;
+pub(super) const MAX_ROWS: u64 = 10_000_000;
 /// Rows between two looks at the monitor.
-const ROWS_PER_LOOK: u64 = 1_024;
+pub(super) const ROWS_PER_LOOK: u64 = 1_024;
 
 /// How fields are separated and quoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl<'a> Row<'a> {
 /// Blank lines are skipped. Every other row is handed out, and counted as ragged where it has more or fewer fields than the header.
 pub(super) struct Records<'a> {
     path: PathBuf,
-    size: u64,
+    size: Option<u64>,
     reader: csv::Reader<Lines<Box<dyn Read + 'a>>>,
     budget: RecordBudget,
     header: Vec<String>,
@@ -66,7 +66,7 @@ impl<'a> Records<'a> {
     pub(super) fn new(
         reader: Box<dyn Read + 'a>,
         path: &Path,
-        size: u64,
+        size: Option<u64>,
         dialect: Dialect,
         meter: &'a Meter<'a>,
     ) -> Result<Self> {
@@ -132,7 +132,7 @@ impl<'a> Records<'a> {
             self.meter.at(self.reader.position().byte(), self.size)?;
         }
         let Some(line) = self.read()? else {
-            self.meter.file_done(self.size)?;
+            self.meter.file_done(self.reader.position().byte(), self.size)?;
             report.files.push((self.name(), self.rows));
             return Ok(None);
         };
