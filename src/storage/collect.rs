@@ -51,24 +51,23 @@ impl WriteStore {
     pub(crate) fn compact(&mut self, monitor: &Monitor) -> Result<Reclaimed> {
         // What is staged becomes readable under its final name, and survives when the rewriting does not come to an end.
         self.commit()?;
-        let before = self.bytes_on_disk()?;
+        let before = self.segment_bytes()?;
         let wasteful = self.wasteful_segments()?;
         if !wasteful.is_empty() {
             self.change(|store| store.rewrite(&wasteful, monitor))?;
         }
         let reclaimed = self.collect()?;
+        let catalog = self.paths().catalog();
+        let size = fs::size(&catalog)?;
         self.compact_catalog()?;
-        Ok(Reclaimed { bytes: before.saturating_sub(self.bytes_on_disk()?), ..reclaimed })
+        let bytes = before.saturating_sub(self.segment_bytes()?) + size.saturating_sub(fs::size(&catalog)?);
+        Ok(Reclaimed { bytes, ..reclaimed })
     }
 
-    /// The sizes of the segments' files and of the catalog together.
-    fn bytes_on_disk(&self) -> Result<u64> {
+    /// The sizes of all files in the folder of segments together.
+    fn segment_bytes(&self) -> Result<u64> {
         let folder = self.paths().segments();
-        let mut bytes = fs::size(&self.paths().catalog())?;
-        for name in fs::names(&folder)? {
-            bytes += fs::size(&folder.join(name))?;
-        }
-        Ok(bytes)
+        fs::names(&folder)?.iter().map(|name| fs::size(&folder.join(name))).sum()
     }
 
     /// The forms that releases name, by segment.
