@@ -17,11 +17,11 @@ pub(crate) struct MappedFile {
 impl MappedFile {
     /// Maps the whole of a regular file.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let file = fs::open(path)?;
-        let metadata = file.metadata().map_err(Error::io("read the size of", path))?;
-        if !metadata.is_file() {
+        // Before it is opened, because opening a pipe would wait for whoever writes into it.
+        if !fs::is_regular(path)? {
             return Err(Error::corrupt(path, "a regular file", "something else"));
         }
+        let file = fs::open(path)?;
         // SAFETY: the map is only read, and segment files are immutable by the format: they are created under a name
         // that nothing else uses, published by a rename once complete, never written again, and removed only by
         // unlinking, which leaves existing maps intact (index-format.md, "Assumptions"). A process outside workindex
