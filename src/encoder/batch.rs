@@ -19,7 +19,8 @@ pub(super) fn encode<T: AsRef<str> + Sync>(inner: &Inner, texts: &[T], monitor: 
     let total = texts.len() as u64;
     monitor.check()?;
     monitor.report(Stage::Encoding, 0, Some(total));
-    let tokenized = texts.par_iter().map(|text| inner.tokenize(text.as_ref())).collect::<Result<Vec<_>>>()?;
+    let tokenize = |text: &T| monitor.check().and_then(|()| inner.tokenize(text.as_ref()));
+    let tokenized = texts.par_iter().map(tokenize).collect::<Result<Vec<_>>>()?;
     let done = Mutex::new(0u64);
     let run = |batch: &Vec<usize>| -> Result<Vec<(usize, Encoded)>> {
         monitor.check()?;

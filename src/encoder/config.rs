@@ -24,9 +24,9 @@ pub(crate) struct ModelConfig {
     #[serde(default = "bert_eps")]
     pub layer_norm_eps: f64,
     #[serde(default = "absolute")]
-    position_embedding_type: String,
+    pub position_embedding_type: String,
     #[serde(default)]
-    is_decoder: bool,
+    pub is_decoder: bool,
     #[serde(default, rename = "_name_or_path")]
     pub name: Option<String>,
 }

@@ -198,3 +198,21 @@ fn kept_rows(special: &[bool], special_tokens: bool) -> Vec<bool> {
     let keep_all = special_tokens || special.iter().all(|&special| special);
     special.iter().map(|&special| keep_all || !special).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoder_can_be_shared_between_threads() {
+        fn shared<T: Send + Sync + Clone>() {}
+        shared::<Encoder>();
+    }
+
+    #[test]
+    fn special_tokens_are_rows_when_asked_for_or_when_there_is_nothing_else() {
+        assert_eq!(kept_rows(&[true, false, true], false), [false, true, false]);
+        assert_eq!(kept_rows(&[true, false, true], true), [true; 3]);
+        assert_eq!(kept_rows(&[true, true], false), [true; 2]);
+    }
+}

@@ -87,11 +87,11 @@ fn read_tensor(path: &Path, name: &str, shape: &[usize], view: &TensorView<'_>) 
     }
 }
 
-/// x − x is 0 for finite values and NaN for all others, and sums of zeros and NaNs cannot overflow.
 fn all_finite(tensor: &Tensor) -> candle_core::Result<bool> {
     let (storage, _) = tensor.storage_and_layout();
     match &*storage {
         candle_core::Storage::Cpu(cpu) => Ok(cpu.as_slice::<f32>()?.iter().all(|v| v.is_finite())),
+        // x − x is 0 for finite values and NaN for all others, and sums of zeros and NaNs cannot overflow.
         _ => Ok((tensor - tensor)?.sum_all()?.to_scalar::<f32>()? == 0.0),
     }
 }

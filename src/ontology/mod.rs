@@ -22,7 +22,7 @@ mod space;
 
 pub use concept::{Concept, Kind, Relation, RelationKind};
 
-pub use diff::ReleaseDiff;
+pub use diff::{AttributesChanged, ChangedConcept, LabelsChanged, Relabelled, RelationsChanged, ReleaseDiff};
 pub(crate) use fold::fold_label;
 pub use forms::Forms;
 pub use release::{Release, ReleaseBuilder};

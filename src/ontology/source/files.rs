@@ -135,7 +135,7 @@ impl<'a> InputFiles<'a> {
     pub(super) fn records(&mut self, at: usize, dialect: Dialect) -> Result<Records<'_>> {
         let file = &self.files[at];
         let reader = open(file, &mut self.archives)?;
-        Records::new(reader, &file.path, file.size, dialect, &self.meter)
+        Records::new(reader, &file.path, Some(file.size), dialect, &self.meter)
     }
 }
 

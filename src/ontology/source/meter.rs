@@ -24,16 +24,19 @@ impl<'a> Meter<'a> {
         self.total.set(Some(total));
     }
 
-    /// Reports that `position` bytes of a file with `size` bytes are read.
-    pub(super) fn at(&self, position: u64, size: u64) -> Result<()> {
+    /// Reports that `position` bytes of a file are read, which has `size` of them if that is known.
+    pub(super) fn at(&self, position: u64, size: Option<u64>) -> Result<()> {
         self.monitor.check()?;
-        self.monitor.report(Stage::Reading, self.finished.get().saturating_add(position.min(size)), self.total.get());
+        let done = self.finished.get().saturating_add(position.min(size.unwrap_or(u64::MAX)));
+        self.monitor.report(Stage::Reading, done, self.total.get());
         Ok(())
     }
 
-    /// Reports that a file with `size` bytes is read.
-    pub(super) fn file_done(&self, size: u64) -> Result<()> {
-        self.at(size, size)?;
+    /// Reports that a file is read to its end.
+    pub(super) fn file_done(&self, position: u64, size: Option<u64>) -> Result<()> {
+        // Line ends count once while reading, so that the position may lag behind.
+        let size = size.unwrap_or(position);
+        self.at(size, Some(size))?;
         self.finished.set(self.finished.get().saturating_add(size));
         Ok(())
     }

@@ -13,9 +13,9 @@ use crate::ontology::{DefectKind, ReadReport};
 /// Columns of one file: the widest of ESCO and O*NET has 14.
 const MAX_COLUMNS: usize = 1_000;
 /// Rows of one file.
-const MAX_ROWS: u64 = 10_000_000;
+pub(super) const MAX_ROWS: u64 = 10_000_000;
 /// Rows between two looks at the monitor.
-const ROWS_PER_LOOK: u64 = 1_024;
+pub(super) const ROWS_PER_LOOK: u64 = 1_024;
 
 /// How fields are separated and quoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl<'a> Row<'a> {
 /// Blank lines are skipped. Every other row is handed out, and counted as ragged where it has more or fewer fields than the header.
 pub(super) struct Records<'a> {
     path: PathBuf,
-    size: u64,
+    size: Option<u64>,
     reader: csv::Reader<Lines<Box<dyn Read + 'a>>>,
     budget: RecordBudget,
     header: Vec<String>,
@@ -66,7 +66,7 @@ impl<'a> Records<'a> {
     pub(super) fn new(
         reader: Box<dyn Read + 'a>,
         path: &Path,
-        size: u64,
+        size: Option<u64>,
         dialect: Dialect,
         meter: &'a Meter<'a>,
     ) -> Result<Self> {
@@ -132,7 +132,7 @@ impl<'a> Records<'a> {
             self.meter.at(self.reader.position().byte(), self.size)?;
         }
         let Some(line) = self.read()? else {
-            self.meter.file_done(self.size)?;
+            self.meter.file_done(self.reader.position().byte(), self.size)?;
             report.files.push((self.name(), self.rows));
             return Ok(None);
         };
@@ -219,16 +219,13 @@ fn read_error(path: &Path, line: u64, error: csv::Error) -> Error {
     }
 }
 
-/// A failure of reading: of the operating system, or of what was read.
+/// A failure of reading: of the operating system, or of what was read (a limit, a damaged archive).
 pub(super) fn source_error(path: &Path, line: u64, error: io::Error) -> Error {
-    let in_the_data = error.get_ref().is_some_and(|inner| inner.is::<Refused>());
-    let damaged =
-        matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof);
-    let problem = match () {
-        () if in_the_data => error.to_string(),
-        () if damaged => format!("cannot be unpacked from here on: {error}"),
-        () => return Error::io("read", path)(error),
-    };
+    if error.raw_os_error().is_some() {
+        return Error::io("read", path)(error);
+    }
+    let refused = error.get_ref().is_some_and(|inner| inner.is::<Refused>());
+    let problem = if refused { error.to_string() } else { format!("cannot be read from here on: {error}") };
     Error::Input { path: path.to_path_buf(), row: Some(line), column: None, problem }
 }
 
