@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{compact, drop, encoder, info, ingest, init, rank, verify};
+use crate::{compact, diff, drop, encoder, info, ingest, init, rank, verify};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,6 +34,7 @@ pub enum Command {
     Ingest(ingest::Args),
     Rank(rank::Args),
     Info(info::Args),
+    Diff(diff::Args),
     Verify(verify::Args),
     Drop(drop::Args),
     Compact(compact::Args),

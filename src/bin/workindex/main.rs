@@ -4,6 +4,7 @@ mod args;
 mod cache;
 mod compact;
 mod console;
+mod diff;
 mod drop;
 mod encoder;
 mod failure;
@@ -41,6 +42,7 @@ fn run(command: Command, console: &Console) -> Outcome {
         Command::Ingest(args) => ingest::run(&args.source, console),
         Command::Rank(args) => rank::run(&args, console),
         Command::Info(args) => info::run(&args, console),
+        Command::Diff(args) => diff::run(&args, console),
         Command::Verify(args) => verify::run(&args, console),
         Command::Drop(args) => drop::run(&args, console),
         Command::Compact(args) => compact::run(&args, console),

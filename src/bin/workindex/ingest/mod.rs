@@ -27,6 +27,8 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Source {
     Esco(sources::Esco),
+    Onet(sources::Onet),
+    Table(sources::Table),
 }
 
 /// What all sources take.

@@ -17,6 +17,7 @@ use crate::progress;
 use conditions::Condition;
 use options::{RuleArgs, Top};
 use output::{Format, Output};
+pub use queries::space_name;
 use queries::{Queries, Query};
 
 const USAGE: &str = "workindex rank [OPTIONS] <INDEX> <SPACE> <TEXT...|--file F|--matrices F>";
@@ -43,7 +44,7 @@ pub struct Args {
     /// The index.
     index: PathBuf,
     /// The space: esco/skill/en for the release ingested last, esco@1.1.0/skill/en for one of several.
-    #[arg(value_parser = queries::space_name)]
+    #[arg(value_parser = space_name)]
     space: SpaceName,
     #[command(flatten)]
     what: What,
