@@ -158,6 +158,13 @@ fn the_release_is_read_from_the_folder() {
         |path: &Path| esco::read(&[path], &Options::default(), &Monitor::silent()).unwrap().0.version().to_string();
     assert_eq!(version(&inner), "1.2.0");
     assert_eq!(version(&inner.join("skills_en.csv")), "1.2.0");
+    assert_eq!(version(outer.path()), "1.2.0");
+
+    let other = outer.path().join("v1.1");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("occupations_en.csv"), OCCUPATIONS).unwrap();
+    let error = esco::read(&[outer.path()], &Options::default(), &Monitor::silent()).unwrap_err();
+    assert!(error.to_string().contains("1.1, 1.2.0"), "{error}");
 }
 
 fn official(version: &str) -> Option<(Release, ReadReport)> {

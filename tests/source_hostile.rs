@@ -190,7 +190,7 @@ fn names_that_lead_elsewhere_are_refused() {
     for name in [
         "../skills_en.csv",
         "a/../../skills_en.csv",
-        "/tmp/skills_en.csv",
+        "/etc/skills_en.csv",
         "C:/skills_en.csv",
         "..\\skills_en.csv",
         "\\\\host\\x.csv",
@@ -235,7 +235,7 @@ fn set_u32(bytes: &mut [u8], at: usize, value: u32) {
 
 #[test]
 fn bombs_and_lying_sizes_are_stopped_while_unpacking() {
-    let bomb = zip(&[("skills_en.csv", &[SKILLS.as_bytes(), &vec![b'\n'; 64 << 20]].concat())]);
+    let bomb = zip(&[("skills_en.csv", &[SKILLS.as_bytes(), &b"u:1,weld\n".repeat(2 << 20)].concat())]);
     assert!(bomb.len() < 1 << 20);
     let (path, problem) = refused_zip(&bomb);
     assert_eq!(path, "in.zip/skills_en.csv");
@@ -247,7 +247,7 @@ fn bombs_and_lying_sizes_are_stopped_while_unpacking() {
     set_u32(&mut lying, at + 24, 40);
     let (path, problem) = refused_zip(&lying);
     assert_eq!(path, "in.zip/skills_en.csv");
-    assert!(problem.contains("40 bytes") || problem.contains("unpacked"), "{problem}");
+    assert!(problem.contains("40 bytes") || problem.contains("cannot be read"), "{problem}");
 }
 
 #[test]

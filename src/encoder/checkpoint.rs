@@ -79,6 +79,21 @@ impl Checkpoint {
         self.modules.pooling
     }
 
+    /// The model family, as config.json calls it.
+    pub fn family(&self) -> &'static str {
+        ModelConfig::FAMILY
+    }
+
+    /// Transformer layers.
+    pub fn layers(&self) -> usize {
+        self.config.num_hidden_layers
+    }
+
+    /// Values per row of the matrices.
+    pub fn dim(&self) -> usize {
+        self.config.hidden_size
+    }
+
     /// Positions that the model has embeddings for: no text can have more tokens.
     pub fn max_positions(&self) -> usize {
         self.config.max_position_embeddings

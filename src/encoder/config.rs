@@ -64,6 +64,9 @@ struct Family {
 }
 
 impl ModelConfig {
+    /// The family that this version reads.
+    pub(crate) const FAMILY: &str = "bert";
+
     /// The largest value of each size; far above any published model, and small enough that products cannot overflow.
     const LIMITS: [(&'static str, usize); 7] = [
         ("vocab_size", 1 << 24),
@@ -80,7 +83,7 @@ impl ModelConfig {
         let parse_error = |e: serde_json::Error| encoder_error(path, e.to_string());
         let family = Family::deserialize(&value).map_err(parse_error)?.model_type;
         match family.as_deref() {
-            Some("bert") => {}
+            Some(Self::FAMILY) => {}
             Some(other) => {
                 let problem = format!("model_type `{other}` is not supported; this version reads `bert` models");
                 return Err(encoder_error(path, problem));

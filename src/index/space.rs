@@ -87,6 +87,15 @@ impl Space {
         self.inner.data.targets.ids.position(id)
     }
 
+    /// The names of the attributes that its concepts have, sorted: what a [`Filter`](crate::Filter) can ask for.
+    ///
+    /// # Errors
+    /// What a damaged index gives.
+    pub fn attributes(&self) -> Result<Vec<String>> {
+        let Inner { snapshot, data, .. } = &*self.inner;
+        snapshot.catalog().attribute_names(data.release, &data.kind)
+    }
+
     /// Ranks the space for a text. Runs on the current rayon pool; the result does not depend on its size.
     ///
     /// # Errors

@@ -209,7 +209,10 @@ impl WriteStore {
         self.changed = false;
         // Dropping a transaction aborts it.
         let txn = self.txn.take();
-        if let Err(error) = guarded(&self.catalog_path, || Ok(drop(txn))) {
+        if let Err(error) = guarded(&self.catalog_path, || {
+            drop(txn);
+            Ok(())
+        }) {
             tracing::warn!(%error, "the catalog could not take changes back; they were not committed");
         }
     }

@@ -80,11 +80,6 @@ pub(crate) fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// Whether the path leads to a regular file.
-pub(crate) fn is_regular(path: &Path) -> Result<bool> {
-    Ok(fs::metadata(path).map_err(Error::io("open", path))?.is_file())
-}
-
 /// The size of a file in bytes.
 pub(crate) fn size(path: &Path) -> Result<u64> {
     Ok(fs::metadata(path).map_err(Error::io("read the size of", path))?.len())

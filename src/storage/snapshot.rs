@@ -1,5 +1,6 @@
 //! What one reader sees for as long as it holds it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -137,16 +138,19 @@ impl Snapshot {
         let records: HashMap<u32, _> = self.catalog().segments()?.into_iter().collect();
         let mut mapped: BTreeMap<u32, Arc<Segment>> = BTreeMap::new();
         for place in targets.all_forms() {
-            if !mapped.contains_key(&place.segment) {
-                let record = records.get(&place.segment);
-                let record = record.ok_or_else(|| self.damaged_place(place, "a segment of the catalog"))?;
-                let segment = self.segments.get(&self.paths, &record.hash)?;
-                if segment.encoder() != &encoder.fingerprint || segment.dim() != encoder.dim as usize {
-                    return Err(self.damaged_place(place, "a segment by the release's encoder"));
+            let segment = match mapped.entry(place.segment) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => {
+                    let record = records.get(&place.segment);
+                    let record = record.ok_or_else(|| self.damaged_place(place, "a segment of the catalog"))?;
+                    let segment = self.segments.get(&self.paths, &record.hash)?;
+                    if segment.encoder() != &encoder.fingerprint || segment.dim() != encoder.dim as usize {
+                        return Err(self.damaged_place(place, "a segment by the release's encoder"));
+                    }
+                    entry.insert(segment)
                 }
-                mapped.insert(place.segment, segment);
-            }
-            if mapped.get(&place.segment).is_none_or(|segment| place.form >= segment.n_forms()) {
+            };
+            if place.form >= segment.n_forms() {
                 return Err(self.damaged_place(place, "a form of the segment"));
             }
         }

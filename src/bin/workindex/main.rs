@@ -1,1 +1,51 @@
-fn main() {}
+//! The command line of workindex: one file per command, over the library's public interface.
+
+mod args;
+mod cache;
+mod compact;
+mod console;
+mod diff;
+mod drop;
+mod encoder;
+mod failure;
+mod info;
+mod ingest;
+mod init;
+mod interrupt;
+mod json;
+mod layout;
+mod progress;
+mod rank;
+mod units;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use console::Console;
+use failure::Outcome;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let console = Console::new(cli.quiet, interrupt::install());
+    match run(cli.command, &console) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(command: Command, console: &Console) -> Outcome {
+    match command {
+        Command::Init(args) => init::run(&args, console),
+        Command::Ingest(args) => ingest::run(&args.source, console),
+        Command::Rank(args) => rank::run(&args, console),
+        Command::Info(args) => info::run(&args, console),
+        Command::Diff(args) => diff::run(&args, console),
+        Command::Verify(args) => verify::run(&args, console),
+        Command::Drop(args) => drop::run(&args, console),
+        Command::Compact(args) => compact::run(&args, console),
+        Command::Encoder(args) => encoder::run(&args.action, console),
+    }
+}

@@ -130,14 +130,13 @@ fn name_problem(name: &str) -> Option<&'static str> {
 }
 
 fn unreadable(path: &Path, error: ZipError) -> Error {
-    let problem = match error {
-        ZipError::Io(error) if error.get_ref().is_none() && error.kind() != io::ErrorKind::UnexpectedEof => {
-            return Error::io("read", path)(error);
+    match error {
+        ZipError::Io(error) if error.raw_os_error().is_some() => Error::io("read", path)(error),
+        error => {
+            let problem = format!("cannot be read as a zip archive: {error}");
+            Error::Input { path: path.to_path_buf(), row: None, column: None, problem }
         }
-        ZipError::Io(error) => format!("cannot be read as a zip archive: {error}"),
-        error => format!("cannot be read as a zip archive: {error}"),
-    };
-    Error::Input { path: path.to_path_buf(), row: None, column: None, problem }
+    }
 }
 
 /// The file under an archive, of which so many bytes may be read and no more.

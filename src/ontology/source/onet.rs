@@ -6,10 +6,10 @@
 //! | `Alternate Titles`, `Sample of Reported Titles` | alternative labels of occupations; a short title is one more |
 //! | `Job Zones` | the attribute `jobZone` of occupations |
 //! | `DWA Reference`, `IWA Reference` | activities; attributes `elementId`, `iwaId`, `iwaTitle` |
-//! | `Task Statements` | tasks, attribute `taskType`; an occupation [`Performs`](RelationKind::Performs) its tasks |
-//! | `Tasks to DWAs` | a task is [`PartOf`](RelationKind::PartOf) an activity |
-//! | `Technology Skills`, `Tools Used` | technologies and tools, attributes `commodityCode`, `commodityTitle`, `hotTechnology`; an occupation [`Uses`](RelationKind::Uses) them |
-//! | `Related Occupations` | [`Related`](RelationKind::Related), from the occupation to each of its related ones |
+//! | `Task Statements` | tasks, attribute `taskType`; an occupation [`Performs`](crate::RelationKind::Performs) its tasks |
+//! | `Tasks to DWAs` | a task is [`PartOf`](crate::RelationKind::PartOf) an activity |
+//! | `Technology Skills`, `Tools Used` | technologies and tools, attributes `commodityCode`, `commodityTitle`, `hotTechnology`; an occupation [`Uses`](crate::RelationKind::Uses) them |
+//! | `Related Occupations` | [`Related`](crate::RelationKind::Related), from the occupation to each of its related ones |
 //!
 //! A technology or tool is its name: the name is id and label, and all rows of the name add their commodities (150 of
 //! 8,700 technologies have several). A task number is one task wherever it stands (in the releases up to 29.0 it stands
@@ -25,7 +25,7 @@ use std::path::Path;
 
 use super::files::InputFiles;
 use super::records::{Dialect, Records, source_error};
-use super::version::{version_after, whole_version};
+use super::version::{version_after, versions};
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::ontology::{ReadReport, Release, ReleaseBuilder};
@@ -106,17 +106,15 @@ fn version<P: AsRef<Path>>(files: &mut InputFiles, paths: &[P]) -> Result<String
             return Ok(version);
         }
     }
-    paths.iter().find_map(|path| version_of(path.as_ref())).ok_or_else(|| {
-        let expected = "a release to be given, because neither `Read Me.txt` nor a name such as `db_29_0_text` says it";
-        Error::InvalidOption { option: "release", expected: expected.to_string(), got: "none".to_string() }
-    })
-}
-
-fn version_of(path: &Path) -> Option<String> {
-    // `.` and `..` have a name only once they are resolved.
-    let resolved = path.canonicalize().ok()?;
-    let names = resolved.ancestors().filter_map(|path| path.file_name()).take(2);
-    names
-        .map(|name| name.to_string_lossy())
-        .find_map(|name| version_after(&name, "db_", &['_', '.']).or(whole_version(&name)))
+    let tables =
+        files.files().iter().filter(|file| TABLES.iter().any(|(name, _)| file.name.eq_ignore_ascii_case(name)));
+    let found = versions(tables.map(|file| file.path.as_path()), paths, |name| version_after(name, "db_", &['_', '.']));
+    let list = found.iter().cloned().collect::<Vec<_>>().join(", ");
+    let expected = match found.len() {
+        1 => return Ok(list),
+        0 => "a release to be given, because neither `Read Me.txt` nor a name such as `db_29_0_text` says it",
+        _ => "files of one release, or the release to be given",
+    };
+    let got = if list.is_empty() { "none".to_string() } else { list };
+    Err(Error::InvalidOption { option: "release", expected: expected.to_string(), got })
 }

@@ -219,16 +219,13 @@ fn read_error(path: &Path, line: u64, error: csv::Error) -> Error {
     }
 }
 
-/// A failure of reading: of the operating system, or of what was read.
+/// A failure of reading: of the operating system, or of what was read (a limit, a damaged archive).
 pub(super) fn source_error(path: &Path, line: u64, error: io::Error) -> Error {
-    let in_the_data = error.get_ref().is_some_and(|inner| inner.is::<Refused>());
-    let damaged =
-        matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof);
-    let problem = match () {
-        () if in_the_data => error.to_string(),
-        () if damaged => format!("cannot be unpacked from here on: {error}"),
-        () => return Error::io("read", path)(error),
-    };
+    if error.raw_os_error().is_some() {
+        return Error::io("read", path)(error);
+    }
+    let refused = error.get_ref().is_some_and(|inner| inner.is::<Refused>());
+    let problem = if refused { error.to_string() } else { format!("cannot be read from here on: {error}") };
     Error::Input { path: path.to_path_buf(), row: Some(line), column: None, problem }
 }
 

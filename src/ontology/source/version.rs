@@ -1,5 +1,30 @@
 //! Release versions that stand in names of files and folders.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// The versions that stand in the paths of files, or else in the names of the inputs they were found in and of the
+/// folders around these.
+///
+/// Of each path the name that stands nearest to the file counts.
+pub(super) fn versions<'p, P: AsRef<Path>>(
+    files: impl Iterator<Item = &'p Path>,
+    inputs: &[P],
+    find: impl Fn(&str) -> Option<String>,
+) -> BTreeSet<String> {
+    let nearest = |path: &Path, names: usize| {
+        let names = path.ancestors().filter_map(Path::file_name).take(names);
+        names.map(|name| name.to_string_lossy()).find_map(|name| find(&name).or_else(|| whole_version(&name)))
+    };
+    let found: BTreeSet<String> = files.filter_map(|path| nearest(path, 3)).collect();
+    if !found.is_empty() {
+        return found;
+    }
+    // `.` and `..` have a name only once they are resolved.
+    let resolved = inputs.iter().filter_map(|path| path.as_ref().canonicalize().ok());
+    resolved.filter_map(|path| nearest(&path, 2)).collect()
+}
+
 /// The dotted version that stands in a text behind `before`, such as `1.1.1` in `ESCO dataset - v1.1.1 - en.zip`.
 ///
 /// `separators` are what may stand between its numbers; they become dots.
@@ -12,7 +37,7 @@ pub(super) fn version_after(text: &str, before: &str, separators: &[char]) -> Op
 }
 
 /// The text itself, when it is a version and nothing else.
-pub(super) fn whole_version(text: &str) -> Option<String> {
+fn whole_version(text: &str) -> Option<String> {
     leading_version(text, &['.']).filter(|version| version == text)
 }
 

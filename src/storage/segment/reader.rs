@@ -7,8 +7,8 @@ use super::TextHash;
 use super::layout::{self, ArchivedSegmentHeader, END_MAGIC, MAGIC, Section, SegmentHeader};
 use super::planes::Planes;
 use crate::error::{Error, Result};
+use crate::mapped_file::MappedFile;
 use crate::storage::fs;
-use crate::storage::map::MappedFile;
 
 #[cfg(target_endian = "big")]
 compile_error!("segments are little-endian and read in place; this target would read them wrongly");

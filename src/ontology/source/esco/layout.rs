@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::ontology::source::files::{InputFiles, given_twice};
-use crate::ontology::source::version::{version_after, whole_version};
+use crate::ontology::source::version::{version_after, versions};
 
 /// What a file holds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -128,27 +128,20 @@ fn is_language(suffix: &str) -> bool {
         && parts.all(|part| (2..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-/// The release by the names of the inputs and of the folder that each is in.
-pub(super) fn version<P: AsRef<Path>>(paths: &[P]) -> Result<String> {
-    let found: BTreeSet<String> = paths.iter().filter_map(|path| version_of(path.as_ref())).collect();
+/// The release by the names of the files, archives and folders.
+pub(super) fn version<P: AsRef<Path>>(files: &InputFiles, layout: &Layout, paths: &[P]) -> Result<String> {
+    let used = layout.files.values().filter_map(|&at| files.files().get(at)).map(|file| file.path.as_path());
+    let found = versions(used, paths, |name| version_after(name, "v", &['.']));
     let list = found.iter().cloned().collect::<Vec<_>>().join(", ");
     match found.len() {
         1 => Ok(list),
         0 => {
             let expected =
-                "a release to be given, because no file or folder name says it as `ESCO … v1.1.1 ….zip` does"
-                    .to_string();
-            Err(invalid("release", expected, "none".to_string()))
+                "a release to be given, because no file or folder name says it as `ESCO … v1.1.1 ….zip` does";
+            Err(invalid("release", expected.to_string(), "none".to_string()))
         }
         _ => Err(invalid("release", "files of one release, or the release to be given".to_string(), list)),
     }
-}
-
-fn version_of(path: &Path) -> Option<String> {
-    // `.` and `..` have a name only once they are resolved.
-    let resolved = path.canonicalize().ok()?;
-    let names = resolved.ancestors().filter_map(|path| path.file_name()).take(2);
-    names.map(|name| name.to_string_lossy()).find_map(|name| version_after(&name, "v", &['.']).or(whole_version(&name)))
 }
 
 fn invalid(option: &'static str, expected: String, got: String) -> Error {

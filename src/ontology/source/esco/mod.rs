@@ -56,7 +56,7 @@ pub fn read<P: AsRef<Path>>(paths: &[P], options: &Options, monitor: &Monitor) -
     let layout = Layout::of(&files, options.language.as_deref())?;
     let version = match &options.version {
         Some(version) => version.clone(),
-        None => layout::version(paths)?,
+        None => layout::version(&files, &layout, paths)?,
     };
     if !layout.has(&Role::Skills) && !layout.has(&Role::Occupations) {
         let first = paths.first().map(|path| path.as_ref().to_path_buf()).unwrap_or_default();

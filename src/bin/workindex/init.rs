@@ -1,0 +1,82 @@
+//! `workindex init`: makes an empty index around an encoder.
+
+use std::path::PathBuf;
+
+use workindex::{DeclaredEncoder, Encoder, EncoderSettings, WorkIndex};
+
+use crate::console::{Console, print};
+use crate::failure::Outcome;
+use crate::units;
+
+const EXAMPLES: &str = "\
+Examples:
+  workindex init work.index --encoder ~/.cache/workindex/encoders/all-MiniLM-L6-v2
+  workindex init work.index --encoder my-model --max-tokens 128
+  workindex init ours.index --declare house-model-7 --dim 128   # token matrices come from elsewhere";
+
+/// Make an empty index: a folder with a copy of the encoder, so that it travels whole.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The folder to make; it may be there already if it is empty.
+    index: PathBuf,
+    #[command(flatten)]
+    which: Which,
+    /// Tokens per text, special tokens included; the end of longer texts is left out. At most what the model takes.
+    #[arg(long, value_name = "N", default_value_t = EncoderSettings::default().max_tokens, conflicts_with = "declare")]
+    max_tokens: usize,
+    /// Keep the rows of [CLS] and [SEP], too. An untrained encoder ranks better without them.
+    #[arg(long, conflicts_with = "declare")]
+    keep_special_tokens: bool,
+    /// Values per token row of the declared encoder.
+    #[arg(long, value_name = "D", requires = "declare")]
+    dim: Option<usize>,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Which {
+    /// A model directory in the sentence-transformers layout: config.json, tokenizer.json, model.safetensors.
+    #[arg(long, value_name = "MODEL_DIR")]
+    encoder: Option<PathBuf>,
+    /// Instead: the name of an encoder that runs elsewhere. Such an index takes token matrices only (`--matrices`).
+    #[arg(long, value_name = "NAME", requires = "dim")]
+    declare: Option<String>,
+}
+
+pub fn run(args: &Args, console: &Console) -> Outcome {
+    match (&args.which.encoder, &args.which.declare) {
+        (Some(dir), _) => with_encoder(args, dir, console),
+        (None, Some(name)) => declared(args, name),
+        // One of the two is required.
+        (None, None) => Ok(()),
+    }
+}
+
+fn with_encoder(args: &Args, dir: &std::path::Path, console: &Console) -> Outcome {
+    let settings = EncoderSettings { max_tokens: args.max_tokens, special_tokens: args.keep_special_tokens };
+    let encoder = Encoder::open_with(dir, settings)?;
+    console.check()?;
+    WorkIndex::create(&args.index, &encoder)?.commit()?;
+    let tokens = encoder.settings().max_tokens;
+    if tokens < args.max_tokens {
+        console.note(format_args!("the model reads at most {tokens} tokens per text"));
+    }
+    let (name, dim) = (encoder.name(), encoder.dim());
+    print(format_args!(
+        "made {} with {name}: {} per text, {dim} values per token",
+        args.index.display(),
+        units::counted(tokens, "token")
+    ))
+}
+
+fn declared(args: &Args, name: &str) -> Outcome {
+    // `--declare` requires `--dim`.
+    let encoder = DeclaredEncoder::new(name, args.dim.unwrap_or_default())?;
+    WorkIndex::create_declared(&args.index, &encoder)?.commit()?;
+    print(format_args!(
+        "made {} for token matrices of {name}: {} values per token",
+        args.index.display(),
+        encoder.dim()
+    ))
+}

@@ -1,0 +1,34 @@
+//! Ctrl-C: the first asks the work to stop, the second stops the program.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use workindex::CancelToken;
+
+/// The exit status of an interrupted program, by custom.
+pub const STATUS: i32 = 130;
+
+static WAITS_FOR_INPUT: AtomicBool = AtomicBool::new(false);
+
+/// Installs the handler; the token is raised by Ctrl-C, and by requests to terminate.
+pub fn install() -> CancelToken {
+    let token = CancelToken::new();
+    let raised = token.clone();
+    let handler = move || {
+        // A thread that waits for input cannot look at the token.
+        if raised.is_cancelled() || WAITS_FOR_INPUT.load(Ordering::Relaxed) {
+            std::process::exit(STATUS);
+        }
+        raised.cancel();
+    };
+    // Where no handler can be installed, Ctrl-C ends the program as ever, and an index survives that.
+    let _ = ctrlc::set_handler(handler);
+    token
+}
+
+/// Runs something that may wait for input without end; Ctrl-C then ends the program at once.
+pub fn while_waiting<T>(read: impl FnOnce() -> T) -> T {
+    WAITS_FOR_INPUT.store(true, Ordering::Relaxed);
+    let result = read();
+    WAITS_FOR_INPUT.store(false, Ordering::Relaxed);
+    result
+}
