@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use workindex::{Encoder, Error, IndexWriter, IngestOptions, WorkIndex};
+use workindex::{Encoder, Error, Forms, IndexWriter, IngestOptions, WorkIndex};
 
 use super::ontology;
 use crate::console::Console;
@@ -31,6 +31,7 @@ pub struct Built {
     pub name: String,
     pub concepts: usize,
     pub relations: usize,
+    texts: usize,
     embedded: usize,
     time: Duration,
 }
@@ -39,10 +40,10 @@ impl Built {
     /// What was embedded, and how fast.
     pub fn embedded(&self) -> String {
         match self.embedded {
-            0 => "all there from an earlier run".to_string(),
+            0 => format!("{}, there from an earlier run", units::counted(self.texts, "label")),
             n => {
                 let rate = units::rate(n, self.time);
-                format!("{} embedded in {} ({rate:.0}/s)", units::counted(n, "text"), units::duration(self.time))
+                format!("{} embedded in {} ({rate:.0}/s)", units::counted(n, "label"), units::duration(self.time))
             }
         }
     }
@@ -55,16 +56,22 @@ pub fn index(encoder: &Encoder, dir: Option<&Path>, console: &Console) -> Outcom
         None => (own_dir(encoder)?, true),
     };
     let release = ontology::read(console)?;
+    let is_new = !dir.exists();
     let mut writer = open_or_create(&dir, encoder, ours)?;
+    if is_new {
+        console.note("embedding the labels of the ontology …");
+    }
+    let options = IngestOptions { forms: Forms::All };
     let start = Instant::now();
-    let report = writer.ingest(&release, &IngestOptions::default(), &console.monitor())?;
+    let report = writer.ingest(&release, &options, &console.monitor())?;
     console.check()?;
     writer.commit()?;
     Ok(Built {
         dir,
-        name: format!("{} {}, a small ontology made for this project", release.ontology(), release.version()),
+        name: format!("{} {}, made for this project", release.ontology(), release.version()),
         concepts: release.concepts().len(),
         relations: release.relations().len(),
+        texts: report.texts,
         embedded: report.embedded,
         time: start.elapsed(),
     })

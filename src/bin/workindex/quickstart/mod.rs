@@ -46,7 +46,8 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
     ))?;
     let built = build::index(&encoder, args.index.as_deref(), console)?;
     print(format_args!(
-        "2. The index holds the token vectors of every concept of an ontology.\n   {}: {} and {} between them, {}\n   {}\n",
+        "2. The index holds the token vectors of every label of an ontology.\n   \
+         {}: {}, {}\n   {}\n   {}\n",
         built.name,
         units::counted(built.concepts, "concept"),
         units::counted(built.relations, "relation"),

@@ -18,30 +18,27 @@ const WIDTH: usize = 80;
 
 /// Texts, and what to look for in their rankings.
 const FOR_SKILLS: [(&str, &str); 5] = [
-    (
-        "Senior data engineer",
-        "A job title: the skills are what such a person does, hardly a word of it is in the title.",
-    ),
+    ("Senior data engineer", "A job title. Its skills are what such a person does:"),
     (
         "Welder TIG/MIG - immediate start!",
-        "The noise of a vacancy does not matter much, because every token counts by itself.",
+        "The noise of a vacancy weighs little, because every token counts by itself:",
     ),
-    ("Electrician solar installations", "Two subjects in one title, and both are found."),
+    ("Electrician solar installations", "A title with two subjects finds the skills of both:"),
     (
         "We are looking for someone to weld stainless steel pipes and read blueprints.",
-        "A sentence that asks for two things: a skill can be explained by a part of it.",
+        "A sentence with two demands; the second is worded otherwise in the ontology:",
     ),
-    ("You will build and maintain ETL pipelines in Python and SQL.", "A sentence that names tools and tasks."),
+    ("You will build and maintain ETL pipelines in Python and SQL.", "A sentence with tasks and tools:"),
 ];
 const FOR_OCCUPATIONS: [(&str, &str); 1] =
-    [("Truck driver C+E international (m/f/d)", "Any space of the index ranks the same way: here, occupations.")];
+    [("Truck driver C+E international (m/f/d)", "The same with another space, occupations instead of skills:")];
 
 /// Ranks the texts and prints the rankings.
 pub fn rankings(index: &Path, console: &Console) -> Outcome {
     let index = WorkIndex::open(index)?;
-    print("3. A query ranks every concept of a space; the score is a mean over tokens, 1 at most.\n")?;
+    print("3. A text ranks all concepts of a space. Scores are means over tokens, 1 at most.\n")?;
     let mut time = Duration::ZERO;
-    let mut compared = 0;
+    let mut ranked = 0;
     for (kind, texts) in [(Kind::SKILL, FOR_SKILLS.as_slice()), (Kind::OCCUPATION, FOR_OCCUPATIONS.as_slice())] {
         let space = index.space(&ontology::space(&kind))?;
         for (text, note) in texts {
@@ -49,12 +46,16 @@ pub fn rankings(index: &Path, console: &Console) -> Outcome {
             let start = Instant::now();
             let ranking = space.rank(text, &RankOptions::top(TOP))?;
             time += start.elapsed();
-            compared += 1;
+            ranked += 1;
             let width = layout::terminal_width().unwrap_or(WIDTH).min(WIDTH);
-            print(format_args!("{}\n{note}\n", rank::as_table(&ranking, Some(width))))?;
+            print(format_args!("{note}\n\n{}", rank::as_table(&ranking, Some(width))))?;
         }
     }
-    print(format_args!("{} in {}, encoding included.\n", units::counted(compared, "query"), units::duration(time)))
+    print(format_args!(
+        "{} ranked in {}, encoding included; each against every concept of its space.\n",
+        units::counted(ranked, "text"),
+        units::duration(time)
+    ))
 }
 
 /// How to try out this index, and how to do the same with a real ESCO download.
