@@ -11,7 +11,8 @@ use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_grou
 use workindex::{Encoder, IngestOptions, Monitor, RankOptions, Release, Space, TokenMatrix, WorkIndex, esco};
 
 const TITLE: &str = "Senior data engineer (Python, cloud)";
-const SENTENCE: &str = "We are looking for someone who can weld stainless steel pipes, read technical drawings and work in shifts.";
+const SENTENCE: &str =
+    "We are looking for someone who can weld stainless steel pipes, read technical drawings and work in shifts.";
 
 struct Setup {
     encoder: Encoder,
@@ -100,7 +101,8 @@ impl PlainScan {
         let rows = || query.chunks_exact(self.dim);
         let cosines: Vec<f32> = rows().flat_map(|q| target.chunks_exact(self.dim).map(move |t| dot(q, t))).collect();
         let forward: f32 = (0..m).map(|i| soft_mean(cosines[i * n..(i + 1) * n].iter().copied())).sum();
-        let backward: f32 = (0..n).map(|j| soft_mean((0..m).map(|i| cosines[i * n + j]).collect::<Vec<_>>().into_iter())).sum();
+        let backward: f32 =
+            (0..n).map(|j| soft_mean((0..m).map(|i| cosines[i * n + j]).collect::<Vec<_>>().into_iter())).sum();
         (forward / m as f32 + backward / n as f32) / 2.0
     }
 }

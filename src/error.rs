@@ -103,6 +103,19 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// The last writer was killed, and this process may not write, which bringing the index to its last commit needs.
+    #[error(
+        "the last writer of {} was interrupted, and reading it again needs write permission once ({source}); \
+         open it with write permission, or copy it to where you have it: the last commit is intact",
+        path.display()
+    )]
+    Interrupted {
+        /// The index.
+        path: PathBuf,
+        /// Why this process could not write.
+        source: std::io::Error,
+    },
+
     /// The catalog (redb) failed.
     #[error("catalog {}: {source}", path.display())]
     Catalog {

@@ -47,7 +47,7 @@
 //! | 4 | `rank` | query execution over a snapshot: filters, executor, top-k |
 //! | 3 | `storage` | bytes on disk: segments, catalog, commits; knows no model |
 //! | 2 | `ontology`, `encoder`, `late_interaction` | side by side, knowing nothing of each other; `late_interaction` knows no files |
-//! | 1 | `error`, `monitor`, `token_matrix` | what all share |
+//! | 1 | `error`, `monitor`, `token_matrix`, `mapped_file` | what all share |
 //!
 //! Training (`train`) and evaluation (`workbench`) will stand between the front door and the command line: the encoder's
 //! modules are differentiable for the one, [`RankOptions::full`] ranks whole spaces for the other.
@@ -68,11 +68,14 @@
 //!
 //! `cli` (default) builds the command line; an application that only ranks turns it off with `default-features = false`.
 #![warn(missing_docs)]
+#![deny(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable))]
 
 mod encoder;
 mod error;
 mod index;
 mod late_interaction;
+mod mapped_file;
 mod monitor;
 mod ontology;
 mod rank;

@@ -5,14 +5,16 @@ use std::sync::Mutex;
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
+use super::architecture::SHARED_POOL_ELEMENTS;
+use super::config::ModelConfig;
 use super::tokenizer::Tokenized;
 use super::{Encoded, Inner, Pooling, kept_rows};
 use crate::error::Result;
 use crate::monitor::{Monitor, Stage};
 use crate::token_matrix::TokenMatrix;
 
-/// Tokens that go through the model together.
-const MAX_BATCH_TOKENS: usize = 256;
+/// Tokens that go through the model together, at most: enough to make good use of each pass over the weights.
+const MAX_BATCH_TOKENS: usize = 128;
 
 /// Encodes `texts`; what [`Encoder::encode_batch`](super::Encoder::encode_batch) promises.
 pub(super) fn encode<T: AsRef<str> + Sync>(inner: &Inner, texts: &[T], monitor: &Monitor) -> Result<Vec<Encoded>> {
@@ -32,16 +34,16 @@ pub(super) fn encode<T: AsRef<str> + Sync>(inner: &Inner, texts: &[T], monitor: 
         Ok(batch.iter().copied().zip(encoded).collect())
     };
     // One batch at a time per thread, the costly ones first.
-    let batches = plan(&tokenized);
+    let batches = plan(&tokenized, inner.checkpoint.config());
     let encoded = batches.par_iter().with_max_len(1).map(run).collect::<Result<Vec<_>>>()?;
     let mut encoded: Vec<(usize, Encoded)> = encoded.into_iter().flatten().collect();
     encoded.sort_unstable_by_key(|(i, _)| *i);
     Ok(encoded.into_iter().map(|(_, encoded)| encoded).collect())
 }
 
-/// Indices into `texts`, in batches of equally long texts and at most [`MAX_BATCH_TOKENS`] tokens (or one text). Longest
-/// first. Depends on the texts only, never on the threads.
-fn plan(texts: &[Tokenized]) -> Vec<Vec<usize>> {
+/// Indices into `texts`, in batches of equally long texts, as many as [`max_tokens`] allows (or one text). Longest first.
+/// Depends on the texts and the model only, never on the threads.
+fn plan(texts: &[Tokenized], config: &ModelConfig) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..texts.len()).collect();
     let length = |&i: &usize| texts[i].ids.len();
     order.sort_by_key(|i| std::cmp::Reverse(length(i)));
@@ -49,9 +51,16 @@ fn plan(texts: &[Tokenized]) -> Vec<Vec<usize>> {
     same_length
         .flat_map(|group| {
             let longest = group.first().map_or(1, length).max(1);
-            group.chunks((MAX_BATCH_TOKENS / longest).max(1)).map(<[usize]>::to_vec)
+            group.chunks((max_tokens(longest, config) / longest).max(1)).map(<[usize]>::to_vec)
         })
         .collect()
+}
+
+/// The most tokens of a batch of texts of `length` tokens: neither hidden states nor attention scores may reach
+/// [`SHARED_POOL_ELEMENTS`].
+fn max_tokens(length: usize, config: &ModelConfig) -> usize {
+    let widest = config.hidden_size.max(length.saturating_mul(config.num_attention_heads));
+    MAX_BATCH_TOKENS.min((SHARED_POOL_ELEMENTS - 1) / widest.max(1))
 }
 
 /// Runs texts of one and the same number of tokens, at least 1, through the model.
@@ -103,18 +112,36 @@ mod tests {
         Tokenized { ids: vec![1; length], special: vec![false; length], truncated: false }
     }
 
+    fn config(hidden_size: usize, num_attention_heads: usize) -> ModelConfig {
+        let value = serde_json::json!({
+            "vocab_size": 10, "hidden_size": hidden_size, "num_hidden_layers": 1, "intermediate_size": 4 * hidden_size,
+            "num_attention_heads": num_attention_heads, "max_position_embeddings": 512,
+        });
+        serde_json::from_value(value).unwrap()
+    }
+
     #[test]
     fn batches_hold_equal_lengths_within_the_cap_and_every_text_once() {
+        let config = config(384, 12);
         let lengths: Vec<usize> = (0..500).map(|i| 1 + (i * 37) % 23).chain([MAX_BATCH_TOKENS * 2; 2]).collect();
         let texts: Vec<Tokenized> = lengths.iter().map(|&n| of_length(n)).collect();
-        let batches = plan(&texts);
+        let batches = plan(&texts, &config);
         for batch in &batches {
             assert!(batch.iter().all(|&i| lengths[i] == lengths[batch[0]]));
             assert!(batch.len() == 1 || batch.len() * lengths[batch[0]] <= MAX_BATCH_TOKENS);
         }
+        assert!(batches.iter().any(|batch| batch.len() * lengths[batch[0]] > MAX_BATCH_TOKENS / 2));
         let mut all: Vec<usize> = batches.concat();
         all.sort_unstable();
         assert_eq!(all, (0..texts.len()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn wide_models_and_long_texts_make_smaller_batches() {
+        assert_eq!(max_tokens(8, &config(384, 12)), MAX_BATCH_TOKENS);
+        assert_eq!(max_tokens(8, &config(768, 12)), 85);
+        assert_eq!(max_tokens(100, &config(384, 12)), 54);
+        assert_eq!(max_tokens(8, &config(1 << 16, 1)), 0);
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub fn read_matrices(path: &Path) -> Result<Vec<TokenMatrix>> {
         return Err(wrong(path, "tokens", "rows of at least one value", "none"));
     }
     let offsets = offsets(path, &file, n_rows)?;
-    let pooled = match file.names().iter().any(|name| *name == "pooled") {
+    let pooled = match file.names().contains(&"pooled") {
         true => Some(floats(path, &file, "pooled")?),
         false => None,
     };

@@ -1,15 +1,14 @@
 //! The tensors of a model, by name: read from a safetensors file, or handed over by the trainer.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use memmap2::Mmap;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::checkpoint::encoder_error;
 use crate::error::{Error, Result};
+use crate::mapped_file::MappedFile;
 
 /// Some checkpoints save a model together with its head and put this before the names of the model's tensors.
 const PREFIX: &str = "bert.";
@@ -34,11 +33,8 @@ impl Weights {
     /// [`Error::Encoder`] when the file is no safetensors file, [`Error::Tensor`] when a tensor is missing, has another
     /// shape or type, or holds a value that is not finite.
     pub(crate) fn read(path: &Path, wanted: &[(String, Vec<usize>)]) -> Result<Self> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
-        // SAFETY: the map lives until the end of this function, which copies out of it. A process that truncates the
-        // file meanwhile can end this one with a bus error, as with every mapped file; nothing writes model files in place.
-        let bytes = unsafe { Mmap::map(&file) }.map_err(Error::io("map", path))?;
-        let archive = SafeTensors::deserialize(&bytes)
+        let file = MappedFile::open(path)?;
+        let archive = SafeTensors::deserialize(file.bytes())
             .map_err(|e| encoder_error(path, format!("not a usable safetensors file: {e}")))?;
         let mut tensors = BTreeMap::new();
         for (name, shape) in wanted {
@@ -91,8 +87,8 @@ fn all_finite(tensor: &Tensor) -> candle_core::Result<bool> {
     let (storage, _) = tensor.storage_and_layout();
     match &*storage {
         candle_core::Storage::Cpu(cpu) => Ok(cpu.as_slice::<f32>()?.iter().all(|v| v.is_finite())),
-        // x − x is 0 for finite values and NaN for all others, and sums of zeros and NaNs cannot overflow.
-        _ => Ok((tensor - tensor)?.sum_all()?.to_scalar::<f32>()? == 0.0),
+        // 0 · x is 0 for finite values and NaN for all others, and sums of zeros and NaNs cannot overflow.
+        _ => Ok((tensor * 0.0)?.sum_all()?.to_scalar::<f32>()? == 0.0),
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) fn gather(snapshot: &Snapshot) -> Result<IndexInfo> {
     let encoders = catalog.encoders()?;
     let (current, _) = catalog.current_encoder()?;
     let releases = catalog.releases()?;
-    let surface_forms = segments.iter().map(|(_, s)| u64::from(s.n_forms)).sum();
+    let surface_forms: u64 = segments.iter().map(|(_, s)| u64::from(s.n_forms)).sum();
     Ok(IndexInfo {
         generation: catalog.generation()?,
         encoders: encoders
@@ -95,9 +95,9 @@ pub(super) fn gather(snapshot: &Snapshot) -> Result<IndexInfo> {
         segments: segments.len() as u64,
         surface_forms,
         token_rows: segments.iter().map(|(_, s)| u64::from(s.n_rows)).sum(),
-        segment_bytes: segments.iter().map(|(_, s)| s.bytes).sum(),
+        segment_bytes: segments.iter().fold(0, |sum, (_, s)| sum.saturating_add(s.bytes)),
         catalog_bytes: snapshot.catalog_bytes()?,
-        dead_surface_forms: surface_forms - snapshot.live_forms()?,
+        dead_surface_forms: surface_forms.saturating_sub(snapshot.live_forms()?),
         releases: releases
             .iter()
             .map(|(_, r)| Ok(release_info(r, hex(&catalog.encoder(r.encoder)?.fingerprint))))

@@ -48,7 +48,8 @@ impl WorkIndex {
     /// Opens an index for reading. No token matrix is read, and no encoder loaded, before the first query.
     ///
     /// # Errors
-    /// [`Error::NotAnIndex`], [`Error::Version`], [`Error::Corrupt`], [`Error::Catalog`], [`Error::Io`].
+    /// [`Error::NotAnIndex`], [`Error::Version`], [`Error::Corrupt`], [`Error::Catalog`], [`Error::Io`];
+    /// [`Error::Interrupted`] when the last writer was killed and this process may not write.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let store = ReadStore::open(path.as_ref())?;
         let snapshot = Mutex::new(Arc::new(store.snapshot()?));
@@ -84,10 +85,10 @@ impl WorkIndex {
     /// # Errors
     /// [`Error::Catalog`] and [`Error::Corrupt`] when the catalog cannot be read.
     pub fn refresh(&self) -> Result<bool> {
-        let newest = self.inner.store.snapshot()?;
-        let generation = newest.catalog().generation()?;
         let mut pinned = self.inner.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
-        let newer = generation != pinned.catalog().generation()?;
+        // Taken under the lock, so that of two threads that refresh none puts an older state back.
+        let newest = self.inner.store.snapshot()?;
+        let newer = newest.catalog().generation()? != pinned.catalog().generation()?;
         *pinned = Arc::new(newest);
         Ok(newer)
     }
@@ -99,17 +100,26 @@ impl WorkIndex {
 
     /// Opens a target space by its name: `esco/skill/en` for the release ingested last, `esco@1.1.0/skill/en` for one.
     ///
+    /// When a writer has meanwhile removed the space's token matrices, this index first moves to the newest state.
+    ///
     /// # Errors
     /// [`Error::InvalidName`], [`Error::UnknownSpace`] with the names that exist, and what a damaged index gives.
     pub fn space(&self, name: &str) -> Result<Space> {
         let name: SpaceName = name.parse()?;
-        let snapshot = self.snapshot();
-        match Space::open(snapshot, &name, &self.inner.encoders) {
-            // The pinned state may name a segment that a writer has collected since; the newest state does not.
-            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound && self.refresh()? => {
-                Space::open(self.snapshot(), &name, &self.inner.encoders)
+        let mut snapshot = self.snapshot();
+        loop {
+            let generation = snapshot.catalog().generation()?;
+            match Space::open(snapshot, &name, &self.inner.encoders) {
+                // The pinned state may name a segment that a writer has collected since; the newest state does not.
+                Err(Error::Io { source, path, action }) if source.kind() == std::io::ErrorKind::NotFound => {
+                    self.refresh()?;
+                    snapshot = self.snapshot();
+                    if snapshot.catalog().generation()? == generation {
+                        return Err(Error::Io { action, path, source });
+                    }
+                }
+                result => return result,
             }
-            result => result,
         }
     }
 
@@ -141,13 +151,23 @@ impl WorkIndex {
         Ok(ReleaseDiff::between_kind(&old, &new, name.kind()))
     }
 
-    /// Reads and checks everything: segments against their hashes, records against each other, texts against the
-    /// hashes beside their token matrices, model files against the encoder's fingerprint.
+    /// Reads and checks everything in the state committed last: segments against their hashes, records against each
+    /// other, texts against the hashes beside their token matrices, model files against the encoder's fingerprint.
     ///
     /// # Errors
-    /// [`Error::Cancelled`]; what is wrong with the index is in the report.
+    /// [`Error::Cancelled`], and what a catalog gives that cannot be read at all; what else is wrong with the index is in
+    /// the report.
     pub fn verify(&self, monitor: &Monitor) -> Result<VerifyReport> {
-        verify(&self.snapshot(), &encoders::fingerprint, monitor)
+        loop {
+            let snapshot = self.inner.store.snapshot()?;
+            let report = verify(&snapshot, &encoders::fingerprint, monitor)?;
+            // A writer that collects meanwhile removes files which this state names and the newest does not.
+            let generation = snapshot.catalog().generation();
+            let newest = self.inner.store.snapshot()?.catalog().generation();
+            if report.is_intact() || generation.is_err() || newest.is_err() || generation.ok() == newest.ok() {
+                return Ok(report);
+            }
+        }
     }
 }
 

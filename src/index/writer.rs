@@ -15,7 +15,9 @@ use crate::token_matrix::TokenMatrix;
 /// An index opened for writing: one at a time, over all processes. Readers are not disturbed.
 ///
 /// Changes are collected until [`commit`](Self::commit), which makes them durable and visible together. Dropping the
-/// writer, or an error in one of its operations, forgets all changes since the last commit.
+/// writer, or an error in the middle of an operation, forgets all changes since the last commit; an argument that is
+/// refused at once (an unknown space, matrices that do not fit) forgets nothing. After an error of the medium or the
+/// catalog the writer answers everything with [`Error::Poisoned`].
 ///
 /// ```no_run
 /// use workindex::{Encoder, IngestOptions, Monitor, WorkIndex, esco};
@@ -109,6 +111,11 @@ impl IndexWriter {
             let expected = format!("one matrix for each of {} concepts", concepts.len());
             return Err(Error::Matrix { expected, got: matrices.len().to_string() });
         }
+        let dim = record.dim as usize;
+        if let Some(matrix) = matrices.iter().find(|matrix| matrix.dim() != dim) {
+            let (expected, got) = (format!("rows of {dim} values"), format!("rows of {} values", matrix.dim()));
+            return Err(Error::Matrix { expected, got });
+        }
         let labels = concepts.iter().map(|concept| concept.label.as_str());
         // Reversed, so that the first of several equal labels is the one that stays.
         let by_label: std::collections::HashMap<&str, &TokenMatrix> = labels.zip(matrices).rev().collect();
@@ -148,7 +155,8 @@ impl IndexWriter {
     /// changes survive a crash of the machine.
     ///
     /// # Errors
-    /// [`Error::Io`] and [`Error::Catalog`]; then the old state stands and this writer refuses to go on.
+    /// [`Error::Io`] and [`Error::Catalog`]; then this writer refuses to go on, and whoever opens the index next finds the
+    /// old state or the new one, whole.
     pub fn commit(&mut self) -> Result<bool> {
         self.store.commit()
     }

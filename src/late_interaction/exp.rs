@@ -13,7 +13,8 @@ const COEFFICIENTS: [f32; 6] = [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.
 /// eˣ for x ≤ 0 (−∞ included), with a relative error below 2e-7. Never NaN, never above 1.
 #[inline]
 pub(crate) fn exp_non_positive(x: f32) -> f32 {
-    // In this order `max` also replaces NaN.
+    // In this order `max` also replaces NaN, which `clamp` would keep.
+    #[allow(clippy::manual_clamp)]
     let x = x.max(LOWEST).min(0.0);
     let k = (x * std::f32::consts::LOG2_E + ROUNDER) - ROUNDER;
     let r = (x - k * LN2_HIGH) - k * LN2_LOW;

@@ -66,6 +66,7 @@ impl Rotation {
     }
 
     /// Transforms back: the inverse of [`apply`](Self::apply) up to f32 rounding.
+    #[cfg(test)]
     pub(crate) fn invert(&self, row: &mut [f32], scratch: &mut Vec<f32>) {
         debug_assert_eq!(row.len(), self.dim());
         if row.len() != self.dim() {

@@ -35,6 +35,7 @@ pub(crate) fn execute(
         None => (0..space.targets.len() as u32).collect(),
     };
     let k = k.unwrap_or(targets.len());
+    tracing::debug!(space = %space.name, queries = queries.len(), targets = targets.len(), kernel = detect().name());
     let mut rankings = Vec::with_capacity(queries.len());
     for panel in queries.chunks(PANEL) {
         monitor.check()?;

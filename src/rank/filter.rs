@@ -130,11 +130,11 @@ fn below(id: &str, snapshot: &Snapshot, space: &SpaceData) -> Result<RoaringBitm
             true => space.targets.ids.position(id),
             false => catalog.targets(space.release, kind)?.ids.position(id),
         };
-        roots.extend(position.map(|position| first + position as u32));
+        roots.extend(position.map(|position| first.saturating_add(position as u32)));
         if *kind == space.kind {
             first_of_kind = first;
         }
-        first += n;
+        first = first.saturating_add(*n);
     }
     let mut narrower: HashMap<u32, Vec<u32>> = HashMap::new();
     for relation in catalog.relations(space.release, &space.record)? {
@@ -151,6 +151,6 @@ fn below(id: &str, snapshot: &Snapshot, space: &SpaceData) -> Result<RoaringBitm
             }
         }
     }
-    let of_kind = first_of_kind..first_of_kind + space.targets.len() as u32;
+    let of_kind = first_of_kind..first_of_kind.saturating_add(space.targets.len() as u32);
     Ok(seen.into_iter().filter(|concept| of_kind.contains(concept)).map(|concept| concept - of_kind.start).collect())
 }

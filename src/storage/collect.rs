@@ -49,22 +49,25 @@ impl WriteStore {
 
     /// Rewrites the segments that hold embeddings of no release, joins small ones, and collects. Commits.
     pub(crate) fn compact(&mut self, monitor: &Monitor) -> Result<Reclaimed> {
+        // What is staged becomes readable under its final name, and survives when the rewriting does not come to an end.
+        self.commit()?;
         let before = self.segment_bytes()?;
         let wasteful = self.wasteful_segments()?;
         if !wasteful.is_empty() {
             self.change(|store| store.rewrite(&wasteful, monitor))?;
         }
-        let mut reclaimed = self.collect()?;
+        let reclaimed = self.collect()?;
         let catalog = self.paths().catalog();
         let size = fs::size(&catalog)?;
         self.compact_catalog()?;
-        let segments = before.saturating_sub(self.segment_bytes()?);
-        reclaimed.bytes = segments.max(reclaimed.bytes) + size.saturating_sub(fs::size(&catalog)?);
-        Ok(reclaimed)
+        let bytes = before.saturating_sub(self.segment_bytes()?) + size.saturating_sub(fs::size(&catalog)?);
+        Ok(Reclaimed { bytes, ..reclaimed })
     }
 
-    fn segment_bytes(&mut self) -> Result<u64> {
-        Ok(self.catalog()?.segments()?.iter().map(|(_, record)| record.bytes).sum())
+    /// The sizes of all files in the folder of segments together.
+    fn segment_bytes(&self) -> Result<u64> {
+        let folder = self.paths().segments();
+        fs::names(&folder)?.iter().map(|name| fs::size(&folder.join(name))).sum()
     }
 
     /// The forms that releases name, by segment.
@@ -82,15 +85,19 @@ impl WriteStore {
     }
 
     /// The live forms of the segments worth rewriting: those with a dead form, and small ones when there are several.
+    /// Wholly dead ones are not among them: they are collected.
     fn wasteful_segments(&mut self) -> Result<BTreeMap<u32, BTreeSet<u32>>> {
         let mut live = self.live_forms()?;
         let segments = self.catalog()?.segments()?;
         let small = |bytes: u64| bytes < SEGMENT_BYTES as u64 / 4;
-        let of_encoder = |encoder: u32| segments.iter().filter(|(_, s)| s.encoder == encoder && small(s.bytes)).count();
+        let mut small_of_encoder: HashMap<u32, usize> = HashMap::new();
+        for (_, record) in segments.iter().filter(|(number, s)| live.contains_key(number) && small(s.bytes)) {
+            *small_of_encoder.entry(record.encoder).or_default() += 1;
+        }
         let mut wasteful = BTreeMap::new();
         for (number, record) in &segments {
             let Some(forms) = live.remove(number) else { continue };
-            let joins = small(record.bytes) && of_encoder(record.encoder) > 1;
+            let joins = small(record.bytes) && small_of_encoder.get(&record.encoder).is_some_and(|&n| n > 1);
             if joins || forms.len() < record.n_forms as usize {
                 wasteful.insert(*number, forms);
             }
@@ -112,6 +119,8 @@ impl WriteStore {
                 monitor.check()?;
                 monitor.report(Stage::Writing, done as u64, None);
                 let segment = Segment::open(&self.paths().segment(&record.hash), &record.hash)?;
+                // A copy gets a hash of its own, which would vouch for damage that the old one shows.
+                segment.verify(|_| monitor.check())?;
                 copier.copy(self, *number, &segment, forms)?;
             }
             copier.finish(self)?;
@@ -119,8 +128,11 @@ impl WriteStore {
             moved.extend(copier.moved);
         }
         self.repoint(&moved)?;
-        // Their embeddings' entries were overwritten by those of the copies, or are dead.
-        self.catalog()?.remove_segments(&live.keys().copied().collect())
+        // Where a part of the copies came out equal to a segment that was there, that segment is the copy.
+        let copies: BTreeSet<u32> = moved.values().map(|place| place.segment).collect();
+        let replaced = live.keys().filter(|number| !copies.contains(number)).copied().collect();
+        // The embeddings' entries were overwritten by those of the copies, or are dead.
+        self.catalog()?.remove_segments(&replaced)
     }
 
     /// Replaces the places of moved forms in all releases.
@@ -144,7 +156,8 @@ impl WriteStore {
         Ok(())
     }
 
-    /// Removes the files and folders that the committed catalog does not name.
+    /// Removes the segments and encoders that the committed catalog does not name, and staged files. What has no name
+    /// that workindex gives is someone else's and stays.
     fn remove_unnamed_files(&mut self) -> Result<Reclaimed> {
         let catalog = self.catalog()?;
         let segments: BTreeSet<String> =
@@ -153,7 +166,7 @@ impl WriteStore {
             catalog.encoders()?.iter().map(|(_, record)| hex(&record.fingerprint)).collect();
         let mut reclaimed = Reclaimed::default();
         let folder = self.paths().segments();
-        for name in fs::names(&folder)?.into_iter().filter(|name| !segments.contains(name)) {
+        for name in fs::names(&folder)?.into_iter().filter(|name| is_ours(name) && !segments.contains(name)) {
             let path = folder.join(&name);
             let bytes = fs::size(&path)?;
             // A platform may refuse to remove a file that a reader has mapped; the next collection tries again.
@@ -167,12 +180,21 @@ impl WriteStore {
             }
         }
         let folder = self.paths().encoders();
-        for name in fs::names(&folder)?.into_iter().filter(|name| !encoders.contains(name)) {
+        for name in fs::names(&folder)?.into_iter().filter(|name| is_hash(name) && !encoders.contains(name)) {
             fs::remove_dir(&folder.join(name))?;
             reclaimed.leftovers += 1;
         }
         Ok(reclaimed)
     }
+}
+
+/// Whether a writer gives such names to files in the folder of segments.
+fn is_ours(name: &str) -> bool {
+    name.starts_with(STAGED) || name.strip_suffix(".seg").is_some_and(is_hash)
+}
+
+fn is_hash(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 /// Copies forms from old segments into new ones.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use redb::{ConcurrencyMode, Database, DatabaseError, WriteTransaction};
 
-use super::catalog::tables::{self, failed};
+use super::catalog::tables::{self, failed, guarded};
 use super::catalog::{self, CatalogRead, CatalogWrite, EncoderRecord, FormRef, SegmentRecord};
 use super::paths::{Paths, STAGED};
 use super::segment::SegmentBuilder;
@@ -28,6 +28,8 @@ pub(crate) struct WriteStore {
     staged: Vec<(PathBuf, [u8; 32])>,
     /// How many segments this writer has staged so far.
     n_staged: u64,
+    /// Whether the transaction has anything to commit; one that only read has not.
+    changed: bool,
     /// Why an earlier operation failed half-way.
     poisoned: Option<String>,
 }
@@ -37,19 +39,21 @@ impl WriteStore {
     ///
     /// The index is made beside its final place and moved there when it is complete.
     pub(crate) fn create(root: &Path, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf])>) -> Result<Self> {
-        if fs::exists(root) && !fs::names(root).is_ok_and(|names| names.is_empty()) {
+        if fs::exists(root) && !fs::is_empty_dir(root) {
             return Err(Error::AlreadyExists { path: root.to_path_buf() });
         }
+        // An empty folder may be reached through a link: the index belongs where the link leads.
+        let resolved = if fs::exists(root) { fs::resolve(root)? } else { root.to_path_buf() };
+        let root = resolved.as_path();
         let parent = match root.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
             _ => PathBuf::from("."),
         };
         fs::create_dir(&parent)?;
-        let making = tempfile::Builder::new().prefix(".workindex-creating-").tempdir_in(&parent);
-        let making = making.map_err(Error::io("create a folder in", &parent))?;
+        let making = fs::temporary_dir(&parent, ".workindex-creating-")?;
         build(&Paths::new(making.path()), encoder, model)?;
         if fs::exists(root) {
-            fs::remove_dir(root)?;
+            fs::remove_empty_dir(root)?;
         }
         let made = making.keep();
         if let Err(error) = fs::rename(&made, root) {
@@ -69,7 +73,8 @@ impl WriteStore {
             return Err(Error::NotAnIndex { path: root.to_path_buf(), problem: "it has no catalog.redb".to_string() });
         }
         let db = open_catalog(root, &catalog_path, |builder| builder.open(&catalog_path))?;
-        let store = Self { paths, catalog_path, db, txn: None, staged: Vec::new(), n_staged: 0, poisoned: None };
+        let (staged, n_staged, changed, poisoned) = Default::default();
+        let store = Self { paths, catalog_path, db, txn: None, staged, n_staged, changed, poisoned };
         store.check_version()?;
         store.remove_staged_leftovers()?;
         Ok(store)
@@ -82,7 +87,7 @@ impl WriteStore {
 
     fn check_version(&self) -> Result<()> {
         use redb::ReadableDatabase;
-        let txn = self.db.begin_read().map_err(failed(&self.catalog_path))?;
+        let txn = guarded(&self.catalog_path, || self.db.begin_read().map_err(failed(&self.catalog_path)))?;
         check_format(&tables::In { path: &self.catalog_path, txn: &txn }, self.paths.root())
     }
 
@@ -101,16 +106,20 @@ impl WriteStore {
         }
         let txn = match self.txn.take() {
             Some(txn) => txn,
-            None => begin(&self.db, &self.catalog_path)?,
+            None => guarded(&self.catalog_path, || begin(&self.db, &self.catalog_path))?,
         };
         Ok(CatalogWrite::new(&self.catalog_path, self.txn.insert(txn)))
     }
 
-    /// Runs a change; when it fails, this writer can only be dropped, because the change may be half done.
+    /// Runs a change. When it fails it may be half done, so that all changes since the last commit are forgotten; and
+    /// unless it was the user who stopped it, this writer refuses to go on, because the medium or the catalog failed.
     pub(crate) fn change<T>(&mut self, change: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.changed = true;
         let result = change(self);
-        if let Err(error) = &result {
-            self.poison(error);
+        match &result {
+            Err(Error::Cancelled) => self.discard(),
+            Err(error) => self.poison(error),
+            Ok(_) => {}
         }
         result
     }
@@ -136,6 +145,7 @@ impl WriteStore {
             fs::remove_file(&staged)?;
             return Ok(number);
         }
+        self.changed = true;
         self.staged.push((staged, file.hash));
         let (hash, n_rows, n_forms, bytes) = (file.hash, file.n_rows, file.n_forms, file.bytes);
         self.catalog()?.put_segment(&SegmentRecord { hash, encoder, n_rows, n_forms, bytes })
@@ -150,14 +160,17 @@ impl WriteStore {
     /// Makes all changes since the last commit durable and visible. `true` when there were any.
     pub(crate) fn commit(&mut self) -> Result<bool> {
         self.catalog()?;
+        if !self.changed {
+            self.discard();
+            return Ok(false);
+        }
         self.change(|store| {
             let Some(txn) = store.txn.take() else { return Ok(false) };
             store.publish()?;
-            {
-                let catalog = CatalogWrite::new(&store.catalog_path, &txn);
-                catalog.set_meta(tables::GENERATION, catalog.generation()? + 1)?;
-            }
-            txn.commit().map_err(failed(&store.catalog_path))?;
+            let path = &store.catalog_path;
+            CatalogWrite::new(path, &txn).count_commit()?;
+            guarded(path, || txn.commit().map_err(failed(path)))?;
+            store.changed = false;
             Ok(true)
         })
     }
@@ -181,18 +194,28 @@ impl WriteStore {
                 tracing::warn!(%error, "a staged segment stays behind until the next writer opens the index");
             }
         }
+        self.changed = false;
         // Dropping a transaction aborts it.
-        self.txn = None;
+        let txn = self.txn.take();
+        if let Err(error) = guarded(&self.catalog_path, || {
+            drop(txn);
+            Ok(())
+        }) {
+            tracing::warn!(%error, "the catalog could not take changes back; they were not committed");
+        }
     }
 
-    /// Gives the catalog's free pages back to the file system. Not while another transaction is open anywhere.
+    /// Gives the catalog's free pages back to the file system, unless a reader has a snapshot of it open. Forgets what
+    /// was not committed.
     pub(crate) fn compact_catalog(&mut self) -> Result<bool> {
         use redb::CompactionError::{EphemeralSavepointExists, PersistentSavepointExists, TransactionInProgress};
-        match self.db.compact() {
+        // Even a transaction that only reads would be in the way.
+        self.discard();
+        guarded(&self.catalog_path, || match self.db.compact() {
             Ok(changed) => Ok(changed),
             Err(PersistentSavepointExists | EphemeralSavepointExists | TransactionInProgress) => Ok(false),
             Err(error) => Err(failed(&self.catalog_path)(error)),
-        }
+        })
     }
 }
 
@@ -241,10 +264,17 @@ fn open_catalog(
 ) -> Result<Database> {
     let mut builder = Database::builder();
     builder.set_cache_size(WRITER_CACHE).set_concurrency_mode(ConcurrencyMode::SingleWriter);
-    open(&mut builder).map_err(|error| match error {
-        DatabaseError::DatabaseAlreadyOpen => Error::Locked { path: root.to_path_buf() },
-        error => failed(path)(error),
+    guarded(path, || {
+        open(&mut builder).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => Error::Locked { path: root.to_path_buf() },
+            error => failed(path)(error),
+        })
     })
+}
+
+/// Brings a catalog whose writer died back to its last commit, as opening it for writing does.
+pub(super) fn repair(root: &Path, path: &Path) -> Result<()> {
+    open_catalog(root, path, |builder| builder.open(path)).map(drop)
 }
 
 /// Refuses a catalog of a version that this build does not read.

@@ -41,6 +41,30 @@ pub(crate) fn remove_file(path: &Path) -> Result<()> {
     fs::remove_file(path).map_err(Error::io("remove", path))
 }
 
+/// Whether the path is a folder, or a link to one, with nothing in it.
+pub(crate) fn is_empty_dir(path: &Path) -> bool {
+    fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// The absolute path without links of something that exists.
+pub(crate) fn resolve(path: &Path) -> Result<PathBuf> {
+    fs::canonicalize(path).map_err(Error::io("resolve", path))
+}
+
+/// A new folder of an unused name that goes away when dropped. Its permissions are those of any new folder: an index
+/// made in it is for whom the user's umask says.
+pub(crate) fn temporary_dir(parent: &Path, prefix: &str) -> Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+    builder.prefix(prefix).tempdir_in(parent).map_err(Error::io("create a folder in", parent))
+}
+
+/// Removes a folder with nothing in it.
+pub(crate) fn remove_empty_dir(path: &Path) -> Result<()> {
+    fs::remove_dir(path).map_err(Error::io("remove", path))
+}
+
 /// Removes a folder and all that is in it.
 pub(crate) fn remove_dir(path: &Path) -> Result<()> {
     fs::remove_dir_all(path).map_err(Error::io("remove", path))

@@ -9,7 +9,7 @@
 //! | `collect.rs` | dropping, garbage collection, compaction |
 //! | `verify.rs` | reads and checks everything |
 //! | `model_files.rs` | the encoder's files inside the index |
-//! | `paths.rs`, `fs.rs`, `map.rs` | names, file access, memory maps |
+//! | `paths.rs`, `fs.rs` | names, file access |
 //!
 //! Storage knows no model: it stores token matrices and an encoder fingerprint.
 
@@ -17,7 +17,6 @@ pub(crate) mod catalog;
 mod collect;
 mod commit;
 mod fs;
-mod map;
 mod model_files;
 mod paths;
 pub(crate) mod segment;

@@ -1,14 +1,16 @@
 //! What one reader sees for as long as it holds it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use redb::{ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, ReadTransaction, ReadableDatabase};
 
-use super::catalog::tables::{In, failed};
+use super::catalog::tables::{In, failed, guarded};
 use super::catalog::{CatalogRead, EncoderRecord, FormRef, ReleaseRecord, TargetTable};
-use super::commit::check_format;
+use super::commit::{check_format, repair};
 use super::fs;
 use super::paths::Paths;
 use super::segment::Segment;
@@ -17,6 +19,9 @@ use crate::ontology::{Release, SpaceName};
 
 /// Cache of a reader's catalog: a few spaces' worth of labels.
 const READER_CACHE: usize = 16 << 20;
+
+/// How long a reader waits for another process that brings a catalog back to its last commit. It takes milliseconds.
+const REPAIR_WAIT: Duration = Duration::from_secs(10);
 
 /// An index opened for reading; the source of snapshots.
 pub(crate) struct ReadStore {
@@ -33,22 +38,44 @@ impl ReadStore {
         if !fs::exists(&path) {
             return Err(Error::NotAnIndex { path: root.to_path_buf(), problem: "it has no catalog.redb".to_string() });
         }
-        let mut builder = Database::builder();
-        builder.set_cache_size(READER_CACHE).set_concurrency_mode(ConcurrencyMode::SingleWriter);
-        let db = builder.open_read_only(&path).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => Error::Locked { path: root.to_path_buf() },
-            error => failed(&path)(error),
-        })?;
+        let db = match open_catalog(&path)? {
+            Err(DatabaseError::RepairAborted) => reopen_after_crash(root, &path)?,
+            opened => opened.map_err(failed(&path))?,
+        };
         Ok(Self { paths, db, segments: Arc::default() })
     }
 
     /// The newest committed state.
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
         let path = self.paths.catalog();
-        let txn = self.db.begin_read().map_err(failed(&path))?;
+        let txn = guarded(&path, || self.db.begin_read().map_err(failed(&path)))?;
         let snapshot = Snapshot { paths: self.paths.clone(), path, txn, segments: Arc::clone(&self.segments) };
         check_format(&snapshot.catalog(), self.paths.root())?;
         Ok(snapshot)
+    }
+}
+
+/// redb's own result, so that the caller sees a crash for what it is; the outer one is a damaged file's.
+fn open_catalog(path: &Path) -> Result<Result<ReadOnlyDatabase, DatabaseError>> {
+    let mut builder = Database::builder();
+    builder.set_cache_size(READER_CACHE).set_concurrency_mode(ConcurrencyMode::SingleWriter);
+    guarded(path, || Ok(builder.open_read_only(path)))
+}
+
+/// Opens a catalog whose writer died. redb refuses to read it before a writer has opened it once, so this process does
+/// that. Beside other processes that do the same at the same moment, one repairs and the others wait for it.
+fn reopen_after_crash(root: &Path, path: &Path) -> Result<ReadOnlyDatabase> {
+    let deadline = Instant::now() + REPAIR_WAIT;
+    loop {
+        let repaired = repair(root, path);
+        match open_catalog(path)? {
+            Err(DatabaseError::RepairAborted) if Instant::now() < deadline => match repaired {
+                Ok(()) | Err(Error::Locked { .. }) => std::thread::sleep(Duration::from_millis(5)),
+                Err(Error::Io { source, .. }) => return Err(Error::Interrupted { path: root.to_path_buf(), source }),
+                Err(error) => return Err(error),
+            },
+            opened => return opened.map_err(failed(path)),
+        }
     }
 }
 
@@ -111,16 +138,19 @@ impl Snapshot {
         let records: HashMap<u32, _> = self.catalog().segments()?.into_iter().collect();
         let mut mapped: BTreeMap<u32, Arc<Segment>> = BTreeMap::new();
         for place in targets.all_forms() {
-            if !mapped.contains_key(&place.segment) {
-                let record = records.get(&place.segment);
-                let record = record.ok_or_else(|| self.damaged_place(place, "a segment of the catalog"))?;
-                let segment = self.segments.get(&self.paths, &record.hash)?;
-                if segment.encoder() != &encoder.fingerprint || segment.dim() != encoder.dim as usize {
-                    return Err(self.damaged_place(place, "a segment by the release's encoder"));
+            let segment = match mapped.entry(place.segment) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => {
+                    let record = records.get(&place.segment);
+                    let record = record.ok_or_else(|| self.damaged_place(place, "a segment of the catalog"))?;
+                    let segment = self.segments.get(&self.paths, &record.hash)?;
+                    if segment.encoder() != &encoder.fingerprint || segment.dim() != encoder.dim as usize {
+                        return Err(self.damaged_place(place, "a segment by the release's encoder"));
+                    }
+                    entry.insert(segment)
                 }
-                mapped.insert(place.segment, segment);
-            }
-            if mapped.get(&place.segment).is_none_or(|segment| place.form >= segment.n_forms()) {
+            };
+            if place.form >= segment.n_forms() {
                 return Err(self.damaged_place(place, "a form of the segment"));
             }
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::catalog::tables::{self, Tables};
-use super::catalog::{CatalogRead, ReleaseRecord};
+use super::catalog::{AliasList, CatalogRead, ReleaseRecord, SegmentRecord};
 use super::paths::hex;
 use super::segment::{Segment, text_hash};
 use super::snapshot::Snapshot;
@@ -95,11 +95,12 @@ impl Check<'_> {
 
     fn total_bytes(&self) -> Option<u64> {
         let catalog = self.snapshot.catalog();
-        let segments: u64 = catalog.segments().ok()?.iter().map(|(_, record)| record.bytes).sum();
+        let of_segment = |sum: u64, (_, record): &(u32, SegmentRecord)| sum.saturating_add(record.bytes);
+        let segments = catalog.segments().ok()?.iter().fold(0, of_segment);
         let paths = self.snapshot.paths();
         let of_encoder = |fingerprint| model_files::total_bytes(&paths.encoder(fingerprint)).unwrap_or(0);
         let encoders: u64 = catalog.encoders().ok()?.iter().map(|(_, record)| of_encoder(&record.fingerprint)).sum();
-        Some(segments + encoders)
+        Some(segments.saturating_add(encoders))
     }
 
     fn advance(&mut self, bytes: u64) -> Result<()> {
@@ -172,8 +173,10 @@ impl Check<'_> {
         let forms = if record.all_forms { Forms::All } else { Forms::Preferred };
         for (kind, n) in &record.kinds {
             let targets = catalog.targets(number, kind)?;
-            catalog.aliases(number, kind, targets.len())?;
             let concepts = release.concepts().iter().filter(|concept| concept.kind.as_str() == kind);
+            if catalog.aliases(number, kind, targets.len())? != AliasList::new(concepts.clone()) {
+                return Err(damaged(&format!("the labels of kind {kind} among the aliases")));
+            }
             let mut texts = BTreeSet::new();
             for (target, concept) in concepts.enumerate() {
                 let places = targets.forms(target);
@@ -193,6 +196,8 @@ impl Check<'_> {
     }
 
     fn encoders(&mut self, fingerprint: Fingerprint) -> Result<()> {
+        let current = self.snapshot.catalog().current_encoder();
+        self.note(current)?;
         let encoders = self.snapshot.catalog().encoders();
         for (_, record) in self.note(encoders)?.unwrap_or_default() {
             let Some(settings) = record.settings else { continue };

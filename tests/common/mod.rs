@@ -4,7 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use workindex::{Encoder, IndexWriter, IngestOptions, IngestReport, Monitor, Release, WorkIndex, esco};
+use workindex::{
+    Concept, DeclaredEncoder, Encoder, IndexWriter, IngestOptions, IngestReport, Kind, Monitor, RankOptions, Ranking,
+    Release, ReleaseBuilder, Rule, Space, TokenMatrix, WorkIndex, esco,
+};
 
 /// A path below `fixtures/`.
 pub fn fixture(path: &str) -> PathBuf {
@@ -65,4 +68,88 @@ pub fn pretrained() -> Option<Encoder> {
         return None;
     };
     Some(Encoder::open(&path).unwrap())
+}
+
+/// The Dutch part of the mini ontology's second release.
+pub fn mini_esco_dutch() -> Release {
+    let options = esco::Options { version: Some("1.1.0".to_string()), ..Default::default() };
+    esco::read(&[fixture("mini-esco/1.1.0-nl")], &options, &Monitor::silent()).unwrap().0
+}
+
+/// Values a row of the matrices made by [`matrix_of`].
+pub const DIM: usize = 8;
+
+/// A token matrix that depends on the text alone, the same on every platform: one to four rows of small numbers.
+pub fn matrix_of(text: &str) -> TokenMatrix {
+    let mut state = text.bytes().fold(1u64, |state, byte| state.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as i32
+    };
+    let n_rows = 1 + next() as usize % 4;
+    let values = (0..n_rows * DIM).map(|_| (next() % 200 - 100) as f32 / 16.0).collect();
+    TokenMatrix::new(DIM, values).unwrap()
+}
+
+/// A release of a list of our own with one skill for each label.
+pub fn list_release(version: &str, labels: &[&str]) -> Release {
+    let mut builder = ReleaseBuilder::new("list", version, "en").unwrap();
+    for (row, label) in labels.iter().enumerate() {
+        builder.add(Concept::new(format!("id-{row}"), Kind::SKILL, *label), "list", row as u64 + 1);
+    }
+    builder.finish().0
+}
+
+/// A new index for token matrices made by [`matrix_of`]: no model, so that it is made in milliseconds.
+pub fn list_index(path: &Path) -> IndexWriter {
+    WorkIndex::create_declared(path, &DeclaredEncoder::new("made-by-hand", DIM).unwrap()).unwrap()
+}
+
+/// Ingests a release with the matrices of its labels; commits nothing.
+pub fn ingest_list(writer: &mut IndexWriter, release: &Release) -> IngestReport {
+    let matrices: Vec<TokenMatrix> = release.concepts().iter().map(|concept| matrix_of(&concept.label)).collect();
+    writer.ingest_matrices(release, &matrices, &Monitor::silent()).unwrap()
+}
+
+/// What a space of an index of token matrices answers: full rankings by several rules.
+pub fn answers(space: &Space) -> Vec<Ranking> {
+    let queries: Vec<TokenMatrix> = ["nurse", "welder", "data engineer"].map(matrix_of).into();
+    let rules = [Rule::default(), Rule::max_sim(), Rule::mean_pool()];
+    let rank = |rule| space.rank_matrices(&queries, &RankOptions::full().rule(rule), &Monitor::silent()).unwrap();
+    rules.into_iter().flat_map(rank).collect()
+}
+
+/// The names in the folder of segments, sorted.
+pub fn segment_names(index: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(index.join("segments")).unwrap();
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The one segment of an index that has one.
+pub fn only_segment(index: &Path) -> PathBuf {
+    let names = segment_names(index);
+    assert_eq!(names.len(), 1, "{names:?}");
+    index.join("segments").join(&names[0])
+}
+
+/// Copies a folder with all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// Asserts that verification finds nothing wrong.
+pub fn assert_intact(index: &WorkIndex) {
+    let report = index.verify(&Monitor::silent()).unwrap();
+    assert!(report.is_intact(), "{:?}", report.problems);
 }

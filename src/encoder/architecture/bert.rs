@@ -106,7 +106,7 @@ impl Layer {
     fn forward(&self, x: &Tensor, shape: (usize, usize), mask: Option<&Tensor>) -> candle_core::Result<Tensor> {
         let attended = self.attention.forward(x, shape, mask)?;
         let x = self.attention_norm.forward(&(attended + x)?)?;
-        let wide = self.activation.apply(&self.widen.forward(&x)?)?;
+        let wide = self.widen.forward_then(&x, |wide| self.activation.apply(wide))?;
         self.output_norm.forward(&(self.narrow.forward(&wide)? + x)?)
     }
 }

@@ -59,6 +59,18 @@ fn padding_behind_a_mask_changes_nothing() {
     assert!(max_abs_diff(&unmasked, &alone) > 1e-2, "the mask has nothing to do in this test");
 }
 
+#[test]
+fn working_in_blocks_of_rows_changes_no_bit() {
+    let config = tiny_config();
+    let bert = Bert::load(&config, &tiny_weights(&config)).unwrap();
+    // 65,536 rows of 64: many blocks.
+    let ids: Vec<u32> = (0..1 << 16).map(|i| i % 500).collect();
+    let ids = Tensor::from_vec(ids, (1 << 11, 32), &Device::Cpu).unwrap();
+    let together = bert.forward(&ids, None).unwrap().narrow(0, 1000, 3).unwrap();
+    let apart = bert.forward(&ids.narrow(0, 1000, 3).unwrap(), None).unwrap();
+    assert_eq!(max_abs_diff(&together, &apart), 0.0);
+}
+
 /// The tiny checkpoint's tensors as f64 variables, and the model over them.
 fn trainable(config: &ModelConfig) -> (BTreeMap<String, Var>, Bert) {
     let weights = tiny_weights(config);

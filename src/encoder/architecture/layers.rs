@@ -6,6 +6,11 @@ use crate::encoder::checkpoint::encoder_error;
 use crate::encoder::weights::Weights;
 use crate::error::Result;
 
+/// From so many elements on candle spreads element-wise operations over a pool of its own, one operation in the process
+/// at a time, with threads that spin. Beside a rayon pool that encodes one batch per thread that costs more than it gives,
+/// so inference stays below.
+pub(crate) const SHARED_POOL_ELEMENTS: usize = 64 * 1024;
+
 /// x · Wᵀ + b over the last dimension.
 pub(crate) struct Linear {
     /// `inputs × outputs`. Of a variable a view, so that gradients reach it; of a constant a copy in this order, which
@@ -27,6 +32,26 @@ impl Linear {
     /// `x` is `rows × inputs`.
     pub(crate) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         x.matmul(&self.transposed)?.broadcast_add(&self.bias)
+    }
+
+    /// The same followed by an element-wise function. Without gradients to keep, all but the product is done in blocks of
+    /// rows below [`SHARED_POOL_ELEMENTS`].
+    pub(crate) fn forward_then(
+        &self,
+        x: &Tensor,
+        function: impl Fn(&Tensor) -> candle_core::Result<Tensor>,
+    ) -> candle_core::Result<Tensor> {
+        let product = x.matmul(&self.transposed)?;
+        let (rows, outputs) = product.dims2()?;
+        let block = (SHARED_POOL_ELEMENTS - 1) / outputs;
+        if product.track_op() || rows <= block || block == 0 {
+            return function(&product.broadcast_add(&self.bias)?);
+        }
+        let blocks = (0..rows).step_by(block).map(|start| {
+            let part = product.narrow(0, start, block.min(rows - start))?;
+            function(&part.broadcast_add(&self.bias)?)
+        });
+        Tensor::cat(&blocks.collect::<candle_core::Result<Vec<_>>>()?, 0)
     }
 }
 

@@ -6,6 +6,8 @@ mod layers;
 
 use candle_core::Tensor;
 
+pub(super) use layers::SHARED_POOL_ELEMENTS;
+
 use super::config::ModelConfig;
 use super::weights::Weights;
 use crate::error::Result;

@@ -120,9 +120,9 @@ pub(crate) trait CatalogRead: Tables {
     /// The names of the attributes that a space has.
     fn attribute_names(&self, release: u32, kind: &str) -> Result<Vec<String>> {
         let mut names = Vec::new();
-        let (first, last) = ((release, "", ""), (release + 1, "", ""));
-        self.entries(tables::ATTRIBUTES, first..last, |(_, of_kind, name), _| {
-            if of_kind == kind {
+        let (first, last) = ((release, "", ""), (release.saturating_add(1), "", ""));
+        self.entries(tables::ATTRIBUTES, first..last, |(of_release, of_kind, name), _| {
+            if (of_release, of_kind) == (release, kind) {
                 names.push(name.to_string());
             }
             Ok(())
@@ -144,7 +144,7 @@ pub(crate) trait CatalogRead: Tables {
     /// The relations of a release. Ends are positions in its concepts, kind after kind.
     fn relations(&self, release: u32, record: &ReleaseRecord) -> Result<Vec<Relation>> {
         let what = format!("the relations of release {release}");
-        let n_concepts = record.kinds.iter().map(|(_, n)| n).sum();
+        let n_concepts = record.kinds.iter().fold(0u32, |sum, (_, n)| sum.saturating_add(*n));
         let columns = self.value(tables::RELATIONS, release, from_compressed::<RelationColumns>)?;
         let columns = columns.ok_or_else(|| self.damaged(&what, "none"))?.map_err(|p| self.damaged(&what, p))?;
         columns.relations(n_concepts).ok_or_else(|| self.damaged(&what, "ends or kinds out of range"))
@@ -169,6 +169,10 @@ pub(crate) trait CatalogRead: Tables {
             .collect();
         for (block, of_block) in concepts.chunks_mut(details::BLOCK).enumerate() {
             let details = self.details_block(release, kind, block as u32)?;
+            if details.len() != of_block.len() {
+                let what = format!("{} concepts in details {block} of release {release}, {kind}", of_block.len());
+                return Err(self.damaged(&what, details.len()));
+            }
             for (concept, details) in of_block.iter_mut().zip(details) {
                 concept.alternative_labels = details.alternative_labels;
                 concept.description = details.description;

@@ -38,9 +38,39 @@ pub(crate) const RELATIONS: Table<u32, Bytes> = TableDefinition::new("relations"
 /// Release number and kind → `AliasList`.
 pub(crate) const ALIASES: Table<(u32, &str), Bytes> = TableDefinition::new("aliases");
 
-/// Wraps any of redb's errors with the catalog's path.
+/// Says in this crate's words what redb's errors mean for the catalog at a path.
 pub(crate) fn failed<E: Into<redb::Error>>(path: &Path) -> impl FnOnce(E) -> Error + use<'_, E> {
-    |source| Error::Catalog { path: path.to_path_buf(), source: Box::new(source.into()) }
+    |source| match source.into() {
+        redb::Error::Corrupted(problem) => corrupt(path, problem),
+        redb::Error::Io(source) if is_damage(&source) => corrupt(path, source.to_string()),
+        redb::Error::Io(source) => Error::io("use the catalog", path)(source),
+        error @ (redb::Error::TableTypeMismatch { .. }
+        | redb::Error::TableIsMultimap(_)
+        | redb::Error::TypeDefinitionChanged { .. }) => corrupt(path, error.to_string()),
+        source => Error::Catalog { path: path.to_path_buf(), source: Box::new(source) },
+    }
+}
+
+fn corrupt(path: &Path, problem: impl Into<String>) -> Error {
+    Error::corrupt(path, "a sound catalog", problem)
+}
+
+/// Errors of the operating system that a catalog of the wrong length or content causes.
+fn is_damage(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof)
+}
+
+/// Runs an operation of redb, which may panic on a file that was damaged since it was written: page checksums are
+/// compared only when redb repairs, and a plain read trusts the pages. Here such a panic becomes [`Error::Corrupt`].
+///
+/// Nothing half-done is used afterwards: a reader has changed nothing, and a writer that gets an error gives its
+/// transaction up.
+pub(crate) fn guarded<T>(path: &Path, operation: impl FnOnce() -> Result<T>) -> Result<T> {
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(operation));
+    done.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        Err(corrupt(path, text.unwrap_or("pages that cannot be read").to_string()))
+    })
 }
 
 /// Reading the tables of a transaction. A table that was never written reads as empty.
@@ -92,9 +122,11 @@ macro_rules! tables_of {
                 key: K::SelfType<'k>,
                 read: impl FnOnce(V::SelfType<'_>) -> T,
             ) -> Result<Option<T>> {
-                let Some(table) = existing(self.path, self.txn.open_table(table))? else { return Ok(None) };
-                let guard = table.get(key).map_err(failed(self.path))?;
-                Ok(guard.map(|guard| read(guard.value())))
+                guarded(self.path, || {
+                    let Some(table) = existing(self.path, self.txn.open_table(table))? else { return Ok(None) };
+                    let guard = table.get(key).map_err(failed(self.path))?;
+                    Ok(guard.map(|guard| read(guard.value())))
+                })
             }
 
             fn entries<K: Key + 'static, V: Value + 'static>(
@@ -103,12 +135,14 @@ macro_rules! tables_of {
                 range: impl RangeBounds<K::SelfType<'static>> + 'static,
                 mut read: impl FnMut(K::SelfType<'_>, V::SelfType<'_>) -> Result<()>,
             ) -> Result<()> {
-                let Some(table) = existing(self.path, self.txn.open_table(table))? else { return Ok(()) };
-                for entry in table.range::<K::SelfType<'static>>(range).map_err(failed(self.path))? {
-                    let (key, value) = entry.map_err(failed(self.path))?;
-                    read(key.value(), value.value())?;
-                }
-                Ok(())
+                guarded(self.path, || {
+                    let Some(table) = existing(self.path, self.txn.open_table(table))? else { return Ok(()) };
+                    for entry in table.range::<K::SelfType<'static>>(range).map_err(failed(self.path))? {
+                        let (key, value) = entry.map_err(failed(self.path))?;
+                        read(key.value(), value.value())?;
+                    }
+                    Ok(())
+                })
             }
         }
     };

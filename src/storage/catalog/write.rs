@@ -7,9 +7,9 @@ use redb::{Key, TableDefinition, Value, WriteTransaction};
 
 use super::codec::{CodecError, to_archive, to_compressed};
 use super::details::{BLOCK, Details};
-use super::read::CatalogRead;
+use super::read::{CatalogRead, Numbered};
 use super::relations::RelationColumns;
-use super::tables::{self, In, failed};
+use super::tables::{self, In, failed, guarded};
 use super::targets::{FormRef, TargetTable};
 use super::texts::Texts;
 use super::{AliasList, AttributeColumn, EncoderRecord, ReleaseRecord, SegmentRecord};
@@ -31,9 +31,11 @@ impl<'a> CatalogWrite<'a> {
         key: K::SelfType<'k>,
         value: V::SelfType<'_>,
     ) -> Result<()> {
-        let mut table = self.txn.open_table(table).map_err(failed(self.path))?;
-        table.insert(key, value).map_err(failed(self.path))?;
-        Ok(())
+        guarded(self.path, || {
+            let mut table = self.txn.open_table(table).map_err(failed(self.path))?;
+            table.insert(key, value).map_err(failed(self.path))?;
+            Ok(())
+        })
     }
 
     fn remove<'k, K: Key + 'static, V: Value + 'static>(
@@ -41,9 +43,11 @@ impl<'a> CatalogWrite<'a> {
         table: TableDefinition<'static, K, V>,
         key: K::SelfType<'k>,
     ) -> Result<()> {
-        let mut table = self.txn.open_table(table).map_err(failed(self.path))?;
-        table.remove(key).map_err(failed(self.path))?;
-        Ok(())
+        guarded(self.path, || {
+            let mut table = self.txn.open_table(table).map_err(failed(self.path))?;
+            table.remove(key).map_err(failed(self.path))?;
+            Ok(())
+        })
     }
 
     fn retain<K: Key + 'static, V: Value + 'static>(
@@ -51,12 +55,26 @@ impl<'a> CatalogWrite<'a> {
         table: TableDefinition<'static, K, V>,
         keep: impl for<'f> FnMut(K::SelfType<'f>, V::SelfType<'f>) -> bool,
     ) -> Result<()> {
-        let mut table = self.txn.open_table(table).map_err(failed(self.path))?;
-        table.retain(keep).map_err(failed(self.path))
+        guarded(self.path, || {
+            let mut table = self.txn.open_table(table).map_err(failed(self.path))?;
+            table.retain(keep).map_err(failed(self.path))
+        })
     }
 
     fn encoded<T>(&self, value: std::result::Result<T, CodecError>) -> Result<T> {
         value.map_err(|problem| self.damaged("a value that can be stored", problem))
+    }
+
+    /// The number after the last one.
+    fn next<T>(&self, numbered: &[Numbered<T>]) -> Result<u32> {
+        let Some((last, _)) = numbered.last() else { return Ok(0) };
+        last.checked_add(1).ok_or_else(|| self.damaged("numbers below 4294967295", last))
+    }
+
+    /// Counts one more commit.
+    pub(crate) fn count_commit(&self) -> Result<()> {
+        // A damaged count that is at its end stays there: it only tells readers that something changed.
+        self.set_meta(tables::GENERATION, self.generation()?.saturating_add(1))
     }
 
     /// Sets a fact about the index.
@@ -70,14 +88,14 @@ impl<'a> CatalogWrite<'a> {
         if let Some((number, _)) = encoders.iter().find(|(_, known)| known.fingerprint == record.fingerprint) {
             return Ok(*number);
         }
-        let number = encoders.last().map_or(0, |(last, _)| last + 1);
+        let number = self.next(&encoders)?;
         self.put(tables::ENCODERS, number, self.encoded(to_archive(record))?.as_slice())?;
         Ok(number)
     }
 
     /// Adds a segment and returns its number.
     pub(crate) fn put_segment(&self, record: &SegmentRecord) -> Result<u32> {
-        let number = self.segments()?.last().map_or(0, |(last, _)| last + 1);
+        let number = self.next(&self.segments()?)?;
         self.put(tables::SEGMENTS, number, self.encoded(to_archive(record))?.as_slice())?;
         Ok(number)
     }
@@ -92,12 +110,14 @@ impl<'a> CatalogWrite<'a> {
 
     /// Records where the embeddings of texts are. Sorted by hash, so that the tree is written in order.
     pub(crate) fn put_embeddings(&self, encoder: u32, embeddings: &BTreeMap<[u8; 32], FormRef>) -> Result<()> {
-        let mut table = self.txn.open_table(tables::EMBEDDINGS).map_err(failed(self.path))?;
-        for (text, place) in embeddings {
-            let packed = u64::from(place.segment) << 32 | u64::from(place.form);
-            table.insert((encoder, text), packed).map_err(failed(self.path))?;
-        }
-        Ok(())
+        guarded(self.path, || {
+            let mut table = self.txn.open_table(tables::EMBEDDINGS).map_err(failed(self.path))?;
+            for (text, place) in embeddings {
+                let packed = u64::from(place.segment) << 32 | u64::from(place.form);
+                table.insert((encoder, text), packed).map_err(failed(self.path))?;
+            }
+            Ok(())
+        })
     }
 
     /// Stores a release under a new number. `place` says where the embedding of a surface form is.
@@ -108,7 +128,7 @@ impl<'a> CatalogWrite<'a> {
         encoder: u32,
         place: &dyn Fn(&str) -> Option<FormRef>,
     ) -> Result<u32> {
-        let number = self.releases()?.last().map_or(0, |(last, _)| last + 1);
+        let number = self.next(&self.releases()?)?;
         let kinds = by_kind(release);
         for (kind, concepts) in &kinds {
             self.put_space(number, kind, concepts, forms, place)?;
@@ -236,6 +256,9 @@ pub(crate) fn content_hash(release: &Release) -> [u8; 32] {
         hasher.update(text.as_bytes());
     };
     let kinds = by_kind(release);
+    for name in [release.ontology(), release.version(), release.language()] {
+        text(name);
+    }
     text(release.attribution().unwrap_or_default());
     for concept in kinds.iter().flat_map(|(_, concepts)| concepts.iter().map(|(_, concept)| concept)) {
         text(concept.kind.as_str());

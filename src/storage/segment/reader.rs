@@ -7,8 +7,8 @@ use super::TextHash;
 use super::layout::{self, ArchivedSegmentHeader, END_MAGIC, MAGIC, Section, SegmentHeader};
 use super::planes::Planes;
 use crate::error::{Error, Result};
+use crate::mapped_file::MappedFile;
 use crate::storage::fs;
-use crate::storage::map::MappedFile;
 
 #[cfg(target_endian = "big")]
 compile_error!("segments are little-endian and read in place; this target would read them wrongly");
@@ -197,7 +197,9 @@ fn check_places(header: &SegmentHeader, header_len: usize, length: u64) -> std::
 fn read_trailer(file: &MappedFile) -> Result<[u8; 32]> {
     let bytes = file.bytes();
     let trailer = &bytes[bytes.len() - layout::TRAILER..];
-    if trailer[56..] != END_MAGIC || trailer[32..40] != (bytes.len() as u64).to_le_bytes() {
+    // The hash does not cover the trailer itself, so that its padding is compared too.
+    let sound = trailer[56..] == END_MAGIC && trailer[40..56] == [0; 16];
+    if !sound || trailer[32..40] != (bytes.len() as u64).to_le_bytes() {
         return Err(Error::corrupt(file.path(), "a trailer with the file's length that ends with WIDXEND", "another"));
     }
     let mut hash = [0u8; 32];

@@ -1,0 +1,47 @@
+//! Read-only memory maps of files that nobody writes in place. The only unsafe code outside the kernels.
+
+#![allow(unsafe_code)]
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+
+use crate::error::{Error, Result};
+
+/// A regular file, mapped whole for reading.
+#[derive(Debug)]
+pub(crate) struct MappedFile {
+    path: PathBuf,
+    map: Mmap,
+}
+
+impl MappedFile {
+    /// Maps a file.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        // Looked at before it is opened, because opening a pipe would wait for whoever writes into it.
+        if !std::fs::metadata(path).map_err(Error::io("open", path))?.is_file() {
+            let other = std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a regular file");
+            return Err(Error::io("map", path)(other));
+        }
+        let file = File::open(path).map_err(Error::io("open", path))?;
+        // SAFETY: the map is only read, and nothing writes the mapped files in place. Segments are immutable by the format:
+        // created under a name that nothing else uses, published by a rename once complete, never written again, and
+        // removed only by unlinking, which leaves existing maps intact (index-format.md, "Assumptions"). Model files inside
+        // an index are likewise written once; those outside are replaced by their publishers' tools, not rewritten, and are
+        // mapped only while they are read. A process that truncates a mapped file breaks that promise and can end this one
+        // with a bus error; no reader of mapped files can defend itself against it.
+        let map = unsafe { Mmap::map(&file) }.map_err(Error::io("map", path))?;
+        Ok(Self { path: path.to_path_buf(), map })
+    }
+
+    /// The file's path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file's bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+}
