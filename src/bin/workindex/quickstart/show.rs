@@ -36,7 +36,7 @@ const FOR_OCCUPATIONS: [(&str, &str); 1] =
 /// Ranks the texts and prints the rankings.
 pub fn rankings(index: &Path, console: &Console) -> Outcome {
     let index = WorkIndex::open(index)?;
-    print("3. A text ranks all concepts of a space. Scores are means over tokens, 1 at most.\n")?;
+    print("3. A text ranks all concepts of a space. Scores are means over tokens, up to 1.\n")?;
     let mut time = Duration::ZERO;
     let mut ranked = 0;
     for (kind, texts) in [(Kind::SKILL, FOR_SKILLS.as_slice()), (Kind::OCCUPATION, FOR_OCCUPATIONS.as_slice())] {
@@ -51,11 +51,7 @@ pub fn rankings(index: &Path, console: &Console) -> Outcome {
             print(format_args!("{note}\n\n{}", rank::as_table(&ranking, Some(width))))?;
         }
     }
-    print(format_args!(
-        "{} ranked in {}, encoding included; each against every concept of its space.\n",
-        units::counted(ranked, "text"),
-        units::duration(time)
-    ))
+    print(format_args!("{} ranked in {}, encoding included.\n", units::counted(ranked, "text"), units::duration(time)))
 }
 
 /// How to try out this index, and how to do the same with a real ESCO download.
