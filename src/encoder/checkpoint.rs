@@ -4,9 +4,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
-
 use super::config::ModelConfig;
+use super::files::encoder_error;
 use super::fingerprint::{Fingerprint, slashed};
 use super::modules::{Modules, Pooling};
 use super::settings::EncoderSettings;
@@ -21,8 +20,6 @@ const OTHER_FORMATS: [&str; 2] = ["onnx", "openvino"];
 /// Guards against being pointed at something that is no model directory at all.
 const MAX_DEPTH: usize = 8;
 const MAX_FILES: usize = 1000;
-/// The configuration files of published models are some kilobytes.
-const MAX_JSON_BYTES: u64 = 16 << 20;
 
 /// A model directory: its configuration, read and checked, and the files that belong to it.
 #[derive(Debug, Clone)]
@@ -115,31 +112,6 @@ impl Checkpoint {
     pub(crate) fn weights_path(&self) -> PathBuf {
         self.dir.join(&self.modules.transformer).join(WEIGHTS)
     }
-}
-
-/// An error about the file or folder `path` of a model.
-pub(crate) fn encoder_error(path: &Path, problem: impl Into<String>) -> Error {
-    Error::Encoder { path: path.to_path_buf(), problem: problem.into() }
-}
-
-/// Reads a JSON file of a model.
-pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let bytes = read_limited(path, MAX_JSON_BYTES)?;
-    serde_json::from_slice(&bytes).map_err(|e| encoder_error(path, format!("not the JSON that is expected: {e}")))
-}
-
-/// Reads a whole file of at most `limit` bytes; a file that is not there is an [`Error::Encoder`].
-pub(crate) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let length = match fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => metadata.len(),
-        Ok(_) => return Err(encoder_error(path, "not a file")),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(encoder_error(path, "missing")),
-        Err(e) => return Err(Error::io("read", path)(e)),
-    };
-    if length > limit {
-        return Err(encoder_error(path, format!("{length} bytes; at most {limit} are expected")));
-    }
-    fs::read(path).map_err(Error::io("read", path))
 }
 
 fn require_single_weights(transformer: &Path) -> Result<()> {

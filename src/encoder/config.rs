@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::checkpoint::{encoder_error, read_json};
+use super::files::{encoder_error, read_json};
 use crate::error::Result;
 
 /// The sizes of a BERT model. Invariants of a checked configuration: every size is at least 1 and within

@@ -9,6 +9,7 @@ mod batch;
 mod checkpoint;
 mod config;
 mod declared;
+mod files;
 mod fingerprint;
 mod modules;
 mod settings;

@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::checkpoint::{encoder_error, read_json};
+use super::files::{encoder_error, read_json};
 use crate::error::Result;
 
 /// How a pooled vector is made of the token embeddings of a text.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tokenizers::{Encoding, Tokenizer};
 
-use super::checkpoint::{encoder_error, read_limited};
+use super::files::{encoder_error, read_limited};
 use crate::error::{Error, Result};
 
 /// Multilingual tokenizers have some 20 MB.

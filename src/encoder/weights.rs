@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::checkpoint::encoder_error;
+use super::files::encoder_error;
 use crate::error::{Error, Result};
 use crate::mapped_file::MappedFile;
 

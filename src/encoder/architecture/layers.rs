@@ -2,7 +2,7 @@
 
 use candle_core::{D, Tensor};
 
-use crate::encoder::checkpoint::encoder_error;
+use crate::encoder::files::encoder_error;
 use crate::encoder::weights::Weights;
 use crate::error::Result;
 

@@ -1,6 +1,8 @@
 //! Typed reading of the catalog, from any transaction.
 
-use super::codec::{from_archive, from_compressed};
+use redb::TableDefinition;
+
+use super::codec::{CodecError, from_archive, from_compressed};
 use super::details::{self, Details};
 use super::relations::RelationColumns;
 use super::tables::{self, Tables};
@@ -8,6 +10,9 @@ use super::targets::{FormRef, TargetTable};
 use super::{AliasList, AttributeColumn, EncoderRecord, ReleaseRecord, SegmentRecord};
 use crate::error::{Error, Result};
 use crate::ontology::{Concept, Kind, Relation, Release, ReleaseBuilder, SpaceName};
+
+/// A table of numbered records.
+type Records = TableDefinition<'static, u32, &'static [u8]>;
 
 /// A record and its number.
 pub(crate) type Numbered<T> = (u32, T);
@@ -45,29 +50,29 @@ pub(crate) trait CatalogRead: Tables {
 
     /// All encoders.
     fn encoders(&self) -> Result<Vec<Numbered<EncoderRecord>>> {
-        let mut all = Vec::new();
-        self.entries(tables::ENCODERS, .., |number, value| {
-            all.push((number, from_archive(value).map_err(|p| self.damaged("an encoder record", p))?));
-            Ok(())
-        })?;
-        Ok(all)
+        self.records(tables::ENCODERS, "an encoder record", from_archive)
     }
 
     /// All segments.
     fn segments(&self) -> Result<Vec<Numbered<SegmentRecord>>> {
-        let mut all = Vec::new();
-        self.entries(tables::SEGMENTS, .., |number, value| {
-            all.push((number, from_archive(value).map_err(|p| self.damaged("a segment record", p))?));
-            Ok(())
-        })?;
-        Ok(all)
+        self.records(tables::SEGMENTS, "a segment record", from_archive)
     }
 
     /// All releases, in order of ingestion.
     fn releases(&self) -> Result<Vec<Numbered<ReleaseRecord>>> {
+        self.records(tables::RELEASES, "a release record", from_archive)
+    }
+
+    /// All records of a table, in the order of their numbers.
+    fn records<T>(
+        &self,
+        table: Records,
+        what: &str,
+        decode: fn(&[u8]) -> Result<T, CodecError>,
+    ) -> Result<Vec<Numbered<T>>> {
         let mut all = Vec::new();
-        self.entries(tables::RELEASES, .., |number, value| {
-            all.push((number, from_archive(value).map_err(|p| self.damaged("a release record", p))?));
+        self.entries(table, .., |number, value| {
+            all.push((number, decode(value).map_err(|problem| self.damaged(what, problem))?));
             Ok(())
         })?;
         Ok(all)
