@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{compact, diff, drop, encoder, info, ingest, init, rank, verify};
+use crate::{compact, diff, drop, encoder, info, ingest, init, quickstart, rank, verify};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,6 +30,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Quickstart(quickstart::Args),
     Init(init::Args),
     Ingest(ingest::Args),
     Rank(rank::Args),

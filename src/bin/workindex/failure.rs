@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use workindex::Error;
 
-use crate::console;
+use crate::{console, interrupt};
 
 /// What a command returns.
 pub type Outcome<T = ()> = Result<T, Failure>;
@@ -46,7 +46,7 @@ impl Failure {
             }
             Failure::Library(Error::Cancelled) => {
                 console::complain("interrupted: nothing was changed");
-                ExitCode::from(130)
+                ExitCode::from(interrupt::STATUS)
             }
             Failure::Library(error) => {
                 say_error(&with_causes(error), hint(error).as_deref());

@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use workindex::CancelToken;
 
+use crate::console;
+
 /// The exit status of an interrupted program, by custom.
-pub const STATUS: i32 = 130;
+pub const STATUS: u8 = 130;
 
 static WAITS_FOR_INPUT: AtomicBool = AtomicBool::new(false);
 
@@ -16,7 +18,8 @@ pub fn install() -> CancelToken {
     let handler = move || {
         // A thread that waits for input cannot look at the token.
         if raised.is_cancelled() || WAITS_FOR_INPUT.load(Ordering::Relaxed) {
-            std::process::exit(STATUS);
+            console::complain("interrupted");
+            std::process::exit(STATUS.into());
         }
         raised.cancel();
     };

@@ -1,5 +1,7 @@
 //! Tables for people, fitted to the terminal.
 
+use std::io::IsTerminal;
+
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table};
 
@@ -28,6 +30,14 @@ pub fn table(header: &[&str], width: Option<usize>) -> Table {
         table.set_header(header.iter().map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
     }
     table
+}
+
+/// A line above a table: bold on a terminal, as the header is.
+pub fn heading(text: &str) -> String {
+    match std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        true => format!("\x1b[1m{text}\x1b[0m"),
+        false => text.to_string(),
+    }
 }
 
 /// Adds a row that stays on one line.

@@ -15,6 +15,7 @@ mod interrupt;
 mod json;
 mod layout;
 mod progress;
+mod quickstart;
 mod rank;
 mod units;
 mod verify;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command, console: &Console) -> Outcome {
     match command {
+        Command::Quickstart(args) => quickstart::run(&args, console),
         Command::Init(args) => init::run(&args, console),
         Command::Ingest(args) => ingest::run(&args.source, console),
         Command::Rank(args) => rank::run(&args, console),

@@ -47,7 +47,7 @@ impl Drop for Shown {
     }
 }
 
-/// A bar, or a spinner until its length is set.
+/// A bar; its length is set when it is known.
 pub fn bar(verb: &str, bytes: bool) -> ProgressBar {
     let bar = ProgressBar::no_length();
     let template = match bytes {
@@ -60,17 +60,6 @@ pub fn bar(verb: &str, bytes: bool) -> ProgressBar {
     }
     bar.set_message(verb.to_string());
     bar.enable_steady_tick(Duration::from_millis(200));
-    bar
-}
-
-/// A spinner for work whose end is not known.
-pub fn spinner(message: &str) -> ProgressBar {
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}  {elapsed}") {
-        bar.set_style(style);
-    }
-    bar.set_message(message.to_string());
-    bar.enable_steady_tick(Duration::from_millis(120));
     bar
 }
 

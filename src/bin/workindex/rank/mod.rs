@@ -16,6 +16,7 @@ use crate::failure::{Failure, Outcome};
 use crate::progress;
 use conditions::Condition;
 use options::{RuleArgs, Top};
+pub use output::as_table;
 use output::{Format, Output};
 pub use queries::space_name;
 use queries::{Queries, Query};

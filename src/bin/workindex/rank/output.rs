@@ -103,7 +103,7 @@ impl<W: Write> Output<W> {
 
 /// One ranking as a table with its query above it.
 pub fn as_table(ranking: &Ranking, width: Option<usize>) -> String {
-    let mut text = format!("{}\n", query(ranking));
+    let mut text = format!("{}\n", layout::heading(query(ranking)));
     if ranking.truncated {
         text.push_str("  (longer than the encoder reads: its end plays no part)\n");
     }

@@ -25,7 +25,7 @@ use crate::cache;
 use crate::console::{Console, print};
 use crate::failure::{Failure, Outcome};
 use install::Staging;
-pub use model::{MINILM, Model};
+pub use model::Model;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,0 +1,12 @@
+//! The command line: its verbs work together from an empty folder to a ranking, its output is what programs parse, its
+//! errors say where and what to do, and its exit status is 0, 1 or 2 as promised.
+//!
+//! All of it runs with the tiny encoder of the fixtures, offline.
+#![cfg(feature = "cli")]
+
+mod encoders;
+mod failures;
+mod ingest;
+mod rank;
+mod releases;
+mod support;
