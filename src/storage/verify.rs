@@ -123,6 +123,13 @@ impl Check<'_> {
                     format!("segment {number} has other counts than its record"),
                 );
             }
+            let encoder = self.snapshot.catalog().encoder(record.encoder);
+            if let Some(encoder) = self.note(encoder)?
+                && (&encoder.fingerprint, encoder.dim as usize) != (segment.encoder(), segment.dim())
+            {
+                let problem = format!("segment {number} is not by its encoder, or has rows of another length");
+                self.wrong(self.snapshot.paths().catalog(), problem);
+            }
             self.report.segments += 1;
             self.segments.insert(number, Arc::new(segment));
         }
