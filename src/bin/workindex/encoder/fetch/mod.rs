@@ -127,7 +127,7 @@ impl Source {
     fn name(self) -> &'static str {
         match self {
             Source::Hub => "the model hub",
-            Source::Wheel => "pip",
+            Source::Wheel => "the Python wheel",
         }
     }
 

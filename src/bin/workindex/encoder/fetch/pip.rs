@@ -54,6 +54,8 @@ pub fn download(package: &str, bytes: u64, scratch: &Path, console: &Console) ->
                 if wait(child, bytes, scratch, console)? {
                     return Ok(());
                 }
+                // Ctrl-C reaches pip, too.
+                console.check()?;
                 let said = fs::read_to_string(&log).unwrap_or_default();
                 if !said.contains("No module named pip") {
                     return Err(Unfetched::Failed(complaint(package, &said)));
