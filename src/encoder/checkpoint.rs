@@ -208,8 +208,9 @@ fn is_model_file(name: &OsStr) -> bool {
 }
 
 fn display_name(dir: &Path, name_in_config: Option<&str>) -> String {
-    let canonical = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_path_buf());
-    let folder = canonical.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    // The name by which the user knows the folder, also where that is a link; `.` has none of its own.
+    let resolved = if dir.file_name().is_none() { fs::canonicalize(dir).ok() } else { None };
+    let folder = resolved.as_deref().unwrap_or(dir).file_name().and_then(OsStr::to_str).unwrap_or_default();
     let is_hash = folder.len() >= 32 && folder.bytes().all(|b| b.is_ascii_hexdigit());
     match name_in_config.filter(|name| !name.trim().is_empty()) {
         Some(name) if folder.is_empty() || folder == "model" || is_hash => name.to_string(),

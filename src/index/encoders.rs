@@ -31,13 +31,7 @@ impl LoadedEncoders {
 /// Loads the index's own copy of an encoder.
 pub(super) fn load(paths: &Paths, record: &EncoderRecord) -> Result<Encoder> {
     let folder = paths.encoder(&record.fingerprint);
-    let Some(settings) = &record.settings else {
-        return Err(Error::InvalidOption {
-            option: "text",
-            expected: format!("token matrices, because `{}` is declared and runs elsewhere", record.name),
-            got: "a text".to_string(),
-        });
-    };
+    let settings = check_runs_here(record)?;
     let encoder = Encoder::open_with(&folder, from_record(settings))?;
     let found = *encoder.fingerprint().as_bytes();
     if found != record.fingerprint {
@@ -48,6 +42,15 @@ pub(super) fn load(paths: &Paths, record: &EncoderRecord) -> Result<Encoder> {
         ));
     }
     Ok(encoder)
+}
+
+/// The settings of an encoder that can embed texts in this process.
+pub(super) fn check_runs_here(record: &EncoderRecord) -> Result<&SettingsRecord> {
+    record.settings.as_ref().ok_or_else(|| Error::InvalidOption {
+        option: "text",
+        expected: format!("token matrices, because `{}` is declared and runs elsewhere", record.name),
+        got: "a text".to_string(),
+    })
 }
 
 /// The fingerprint that the model files in a folder have now.

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::report::{IngestReport, Previous, kinds_in_order};
 use crate::error::Result;
 use crate::monitor::{Monitor, Stage};
-use crate::ontology::{Forms, Kind, Release, ReleaseDiff};
+use crate::ontology::{Forms, Release};
 use crate::storage::catalog::{CatalogRead, EncoderRecord, FormRef, Numbered, ReleaseRecord, content_hash};
 use crate::storage::segment::{SegmentBuilder, TextHash, text_hash};
 use crate::storage::{SEGMENT_BYTES, WriteStore};
@@ -19,40 +20,6 @@ const PART: usize = 1024;
 pub struct IngestOptions {
     /// Which texts of a concept are embedded.
     pub forms: Forms,
-}
-
-/// What an ingest did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IngestReport {
-    /// Whether the index had this very release already, so that nothing was done.
-    pub unchanged: bool,
-    /// The version that the release was compared with: the one ingested before it, if any.
-    pub previous: Option<String>,
-    /// What changed, kind by kind.
-    pub kinds: Vec<KindReport>,
-    /// Distinct surface forms of the release.
-    pub texts: usize,
-    /// Surface forms that were embedded now; the others had been before.
-    pub embedded: usize,
-    /// Of the texts embedded now, those that were longer than the encoder reads.
-    pub truncated: usize,
-}
-
-/// What changed in the concepts of one kind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KindReport {
-    /// The kind.
-    pub kind: Kind,
-    /// The pinned name of its space.
-    pub space: String,
-    /// Concepts in this release.
-    pub concepts: usize,
-    /// Concepts that the previous release did not have.
-    pub added: usize,
-    /// Concepts that only the previous release has.
-    pub removed: usize,
-    /// Concepts with another preferred label than in the previous release.
-    pub relabelled: usize,
 }
 
 /// Embeds texts; returns each text's matrix and whether the text was truncated.
@@ -73,12 +40,12 @@ pub(super) fn ingest(
         old.content == content_hash(release) && old.encoder == encoder && old.all_forms == (forms == Forms::All)
     };
     let texts = distinct_texts(release, forms);
-    if let Some((_, old)) = same.as_ref().filter(|(_, old)| equal(old)) {
-        let kinds = kind_reports(release, Some(release));
-        let previous = Some(old.version.clone());
-        return Ok(IngestReport { unchanged: true, previous, kinds, texts: texts.len(), embedded: 0, truncated: 0 });
+    if same.as_ref().is_some_and(|(_, old)| equal(old)) {
+        let report = IngestReport::new(release, texts.len(), &Previous::of(store, same)?);
+        return Ok(IngestReport { unchanged: true, ..report });
     }
-    let previous = previous_release(store, release)?;
+    let last = store.catalog()?.releases()?.into_iter().rev().find(|(_, record)| same_line(record, release));
+    let previous = Previous::of(store, last)?;
     let mut embedder = Embedder { encoder, record, embedded: 0, truncated: 0, places: BTreeMap::new() };
     let placed = place_texts(store, &mut embedder, &texts, embed, monitor).and_then(|places| {
         let place = |text: &str| places.get(&text_hash(text)).copied();
@@ -90,14 +57,8 @@ pub(super) fn ingest(
         })
     });
     placed.inspect_err(|_| store.discard())?;
-    Ok(IngestReport {
-        unchanged: false,
-        kinds: kind_reports(release, previous.as_ref()),
-        previous: previous.map(|release| release.version().to_string()),
-        texts: texts.len(),
-        embedded: embedder.embedded,
-        truncated: embedder.truncated,
-    })
+    let report = IngestReport::new(release, texts.len(), &previous);
+    Ok(IngestReport { embedded: embedder.embedded, truncated: embedder.truncated, ..report })
 }
 
 /// The stored release of the same ontology, version and language.
@@ -110,44 +71,12 @@ fn same_line(record: &ReleaseRecord, release: &Release) -> bool {
     record.ontology == release.ontology() && record.language == release.language()
 }
 
-/// The release of the same ontology and language that was ingested last.
-fn previous_release(store: &mut WriteStore, release: &Release) -> Result<Option<Release>> {
-    let catalog = store.catalog()?;
-    let last = catalog.releases()?.into_iter().rev().find(|(_, record)| same_line(record, release));
-    last.map(|(number, record)| catalog.release(number, &record)).transpose()
-}
-
 /// The surface forms of a release, each once, in the order in which they come: a space's rows lie together.
 fn distinct_texts(release: &Release, forms: Forms) -> Vec<&str> {
     let mut seen = HashSet::new();
-    // Kind after kind, as the spaces are.
-    let mut kinds: Vec<&Kind> = Vec::new();
-    for concept in release.concepts() {
-        if !kinds.contains(&&concept.kind) {
-            kinds.push(&concept.kind);
-        }
-    }
     let of_kind = |kind| release.concepts().iter().filter(move |concept| &concept.kind == kind);
-    let texts = kinds.into_iter().flat_map(of_kind).flat_map(|concept| forms.of(concept));
+    let texts = kinds_in_order(release).into_iter().flat_map(of_kind).flat_map(|concept| forms.of(concept));
     texts.filter(|text| seen.insert(*text)).collect()
-}
-
-fn kind_reports(release: &Release, previous: Option<&Release>) -> Vec<KindReport> {
-    let mut kinds: Vec<&Kind> = release.kinds().into_iter().collect();
-    kinds.sort_by_key(|kind| release.concepts().iter().position(|concept| &concept.kind == *kind));
-    let report = |kind: &Kind| {
-        let concepts = release.concepts().iter().filter(|concept| &concept.kind == kind).count();
-        let diff = previous.map(|previous| ReleaseDiff::between_kind(previous, release, kind));
-        KindReport {
-            kind: kind.clone(),
-            space: release.space_name(kind).to_string(),
-            concepts,
-            added: diff.as_ref().map_or(concepts, |diff| diff.added.len()),
-            removed: diff.as_ref().map_or(0, |diff| diff.removed.len()),
-            relabelled: diff.as_ref().map_or(0, |diff| diff.relabelled.len()),
-        }
-    };
-    kinds.into_iter().map(report).collect()
 }
 
 /// What is being embedded, and where it went.

@@ -5,12 +5,14 @@
 //! | `space.rs` | [`Space`]: ranking the concepts of one kind |
 //! | `writer.rs` | [`IndexWriter`]: ingesting, dropping, compacting |
 //! | `ingest.rs` | from a release to embeddings and a commit |
+//! | `report.rs` | [`IngestReport`]: what an ingest did |
 //! | `info.rs` | [`IndexInfo`]: what an index holds |
 //! | `encoders.rs` | the encoders inside an index, loaded when a text asks for them |
 
 mod encoders;
 mod info;
 mod ingest;
+mod report;
 mod space;
 mod writer;
 
@@ -18,7 +20,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use info::{EncoderInfo, IndexInfo, ReleaseInfo, SpaceInfo};
-pub use ingest::{IngestOptions, IngestReport, KindReport};
+pub use ingest::IngestOptions;
+pub use report::{IngestReport, KindReport};
 pub use space::Space;
 pub use writer::IndexWriter;
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::encoders;
-use super::ingest::{self, IngestOptions, IngestReport};
+use super::ingest::{self, IngestOptions};
+use super::report::IngestReport;
 use crate::encoder::{DeclaredEncoder, Encoder};
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
@@ -77,12 +78,20 @@ impl IndexWriter {
     /// [`Error::Cancelled`]; [`Error::InvalidOption`] when the index's encoder is declared; what the encoder and the file
     /// system give.
     pub fn ingest(&mut self, release: &Release, options: &IngestOptions, monitor: &Monitor) -> Result<IngestReport> {
-        let encoder = self.encoder()?;
+        let paths = self.store.paths().clone();
+        let (_, record) = self.store.catalog()?.current_encoder()?;
+        encoders::check_runs_here(&record)?;
+        let Self { store, encoder } = self;
         let mut embed = |texts: &[&str], monitor: &Monitor| {
+            // Loaded at the first text that has no embedding yet: an update often has none.
+            let encoder = match encoder {
+                Some(encoder) => encoder,
+                None => encoder.insert(encoders::load(&paths, &record)?),
+            };
             let encoded = encoder.encode_batch(texts, monitor)?;
             Ok(encoded.into_iter().map(|encoded| (encoded.matrix, encoded.truncated)).collect())
         };
-        ingest::ingest(&mut self.store, release, options, &mut embed, monitor)
+        ingest::ingest(store, release, options, &mut embed, monitor)
     }
 
     /// Ingests a release with token matrices made elsewhere: one for each concept's preferred label, in the release's
@@ -181,16 +190,6 @@ impl IndexWriter {
     /// As [`commit`](Self::commit), and [`Error::Cancelled`].
     pub fn compact(&mut self, monitor: &Monitor) -> Result<Reclaimed> {
         self.store.compact(monitor)
-    }
-
-    fn encoder(&mut self) -> Result<Encoder> {
-        if let Some(encoder) = &self.encoder {
-            return Ok(encoder.clone());
-        }
-        let (_, record) = self.store.catalog()?.current_encoder()?;
-        let encoder = encoders::load(self.store.paths(), &record)?;
-        self.encoder = Some(encoder.clone());
-        Ok(encoder)
     }
 }
 

@@ -22,7 +22,8 @@ const WRITER_CACHE: usize = 64 << 20;
 pub(crate) struct WriteStore {
     paths: Paths,
     catalog_path: PathBuf,
-    db: Database,
+    /// None only while it is dropped.
+    db: Option<Database>,
     txn: Option<WriteTransaction>,
     /// Segments written but not yet under their final names: staged path and content hash.
     staged: Vec<(PathBuf, [u8; 32])>,
@@ -74,7 +75,7 @@ impl WriteStore {
         }
         let db = open_catalog(root, &catalog_path, |builder| builder.open(&catalog_path))?;
         let (staged, n_staged, changed, poisoned) = Default::default();
-        let store = Self { paths, catalog_path, db, txn: None, staged, n_staged, changed, poisoned };
+        let store = Self { paths, catalog_path, db: Some(db), txn: None, staged, n_staged, changed, poisoned };
         store.check_version()?;
         store.remove_staged_leftovers()?;
         Ok(store)
@@ -85,9 +86,17 @@ impl WriteStore {
         &self.paths
     }
 
+    fn db(&self) -> Result<&Database> {
+        self.db.as_ref().ok_or_else(|| Error::Poisoned {
+            path: self.paths.root().to_path_buf(),
+            reason: "it was closed".to_string(),
+        })
+    }
+
     fn check_version(&self) -> Result<()> {
         use redb::ReadableDatabase;
-        let txn = guarded(&self.catalog_path, || self.db.begin_read().map_err(failed(&self.catalog_path)))?;
+        let db = self.db()?;
+        let txn = guarded(&self.catalog_path, || db.begin_read().map_err(failed(&self.catalog_path)))?;
         check_format(&tables::In { path: &self.catalog_path, txn: &txn }, self.paths.root())
     }
 
@@ -106,7 +115,10 @@ impl WriteStore {
         }
         let txn = match self.txn.take() {
             Some(txn) => txn,
-            None => guarded(&self.catalog_path, || begin(&self.db, &self.catalog_path))?,
+            None => {
+                let db = self.db()?;
+                guarded(&self.catalog_path, || begin(db, &self.catalog_path))?
+            }
         };
         Ok(CatalogWrite::new(&self.catalog_path, self.txn.insert(txn)))
     }
@@ -211,10 +223,10 @@ impl WriteStore {
         use redb::CompactionError::{EphemeralSavepointExists, PersistentSavepointExists, TransactionInProgress};
         // Even a transaction that only reads would be in the way.
         self.discard();
-        guarded(&self.catalog_path, || match self.db.compact() {
-            Ok(changed) => Ok(changed),
-            Err(PersistentSavepointExists | EphemeralSavepointExists | TransactionInProgress) => Ok(false),
-            Err(error) => Err(failed(&self.catalog_path)(error)),
+        guarded(&self.catalog_path, || match self.db.as_mut().map(Database::compact) {
+            Some(Ok(changed)) => Ok(changed),
+            Some(Err(PersistentSavepointExists | EphemeralSavepointExists | TransactionInProgress)) | None => Ok(false),
+            Some(Err(error)) => Err(failed(&self.catalog_path)(error)),
         })
     }
 }
@@ -222,6 +234,15 @@ impl WriteStore {
 impl Drop for WriteStore {
     fn drop(&mut self) {
         self.discard();
+        let db = self.db.take();
+        close(db, &self.catalog_path);
+    }
+}
+
+/// Closes a catalog. Nothing is lost when that fails: what matters was committed before.
+fn close(db: Option<Database>, path: &Path) {
+    if let Err(error) = guarded(path, || db.map_or(Ok(()), |db| db.close().map_err(failed(path)))) {
+        tracing::warn!(%error, "the catalog could not be closed; the next to open it repairs it");
     }
 }
 
@@ -244,6 +265,7 @@ fn build(paths: &Paths, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf
     let txn = begin(&db, &path)?;
     {
         let catalog = CatalogWrite::new(&path, &txn);
+        catalog.create_tables()?;
         catalog.set_meta(tables::FORMAT, u64::from(catalog::VERSION))?;
         catalog.set_meta(tables::GENERATION, 0)?;
         let number = catalog.put_encoder(encoder)?;
@@ -274,7 +296,9 @@ fn open_catalog(
 
 /// Brings a catalog whose writer died back to its last commit, as opening it for writing does.
 pub(super) fn repair(root: &Path, path: &Path) -> Result<()> {
-    open_catalog(root, path, |builder| builder.open(path)).map(drop)
+    let db = open_catalog(root, path, |builder| builder.open(path))?;
+    close(Some(db), path);
+    Ok(())
 }
 
 /// Refuses a catalog of a version that this build does not read.

@@ -66,11 +66,14 @@ fn open_catalog(path: &Path) -> Result<Result<ReadOnlyDatabase, DatabaseError>> 
 /// that. Beside other processes that do the same at the same moment, one repairs and the others wait for it.
 fn reopen_after_crash(root: &Path, path: &Path) -> Result<ReadOnlyDatabase> {
     let deadline = Instant::now() + REPAIR_WAIT;
+    // More than one when writers keep dying meanwhile; a damaged file may never come out of it.
+    let mut attempts = 3;
     loop {
         let repaired = repair(root, path);
         match open_catalog(path)? {
-            Err(DatabaseError::RepairAborted) if Instant::now() < deadline => match repaired {
-                Ok(()) | Err(Error::Locked { .. }) => std::thread::sleep(Duration::from_millis(5)),
+            Err(DatabaseError::RepairAborted) if attempts > 0 && Instant::now() < deadline => match repaired {
+                Ok(()) => attempts -= 1,
+                Err(Error::Locked { .. }) => std::thread::sleep(Duration::from_millis(5)),
                 Err(Error::Io { source, .. }) => return Err(Error::Interrupted { path: root.to_path_buf(), source }),
                 Err(error) => return Err(error),
             },

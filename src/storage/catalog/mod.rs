@@ -12,6 +12,8 @@
 
 mod aliases;
 mod attributes;
+#[cfg(test)]
+mod catalog_tests;
 mod codec;
 mod details;
 mod read;

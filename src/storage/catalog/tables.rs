@@ -73,7 +73,7 @@ pub(crate) fn guarded<T>(path: &Path, operation: impl FnOnce() -> Result<T>) -> 
     })
 }
 
-/// Reading the tables of a transaction. A table that was never written reads as empty.
+/// Reading the tables of a transaction. All tables are there from the start, so that a missing one is damage.
 pub(crate) trait Tables {
     /// The catalog's path, for errors.
     fn path(&self) -> &Path;
@@ -101,12 +101,11 @@ pub(crate) struct In<'a, T> {
     pub(crate) txn: &'a T,
 }
 
-fn existing<T>(path: &Path, table: Result<T, TableError>) -> Result<Option<T>> {
-    match table {
-        Ok(table) => Ok(Some(table)),
-        Err(TableError::TableDoesNotExist(_)) => Ok(None),
-        Err(error) => Err(failed(path)(error)),
-    }
+fn existing<T>(path: &Path, table: Result<T, TableError>) -> Result<T> {
+    table.map_err(|error| match error {
+        TableError::TableDoesNotExist(name) => Error::corrupt(path, format!("the table `{name}`"), "none"),
+        error => failed(path)(error),
+    })
 }
 
 macro_rules! tables_of {
@@ -123,7 +122,7 @@ macro_rules! tables_of {
                 read: impl FnOnce(V::SelfType<'_>) -> T,
             ) -> Result<Option<T>> {
                 guarded(self.path, || {
-                    let Some(table) = existing(self.path, self.txn.open_table(table))? else { return Ok(None) };
+                    let table = existing(self.path, self.txn.open_table(table))?;
                     let guard = table.get(key).map_err(failed(self.path))?;
                     Ok(guard.map(|guard| read(guard.value())))
                 })
@@ -136,7 +135,7 @@ macro_rules! tables_of {
                 mut read: impl FnMut(K::SelfType<'_>, V::SelfType<'_>) -> Result<()>,
             ) -> Result<()> {
                 guarded(self.path, || {
-                    let Some(table) = existing(self.path, self.txn.open_table(table))? else { return Ok(()) };
+                    let table = existing(self.path, self.txn.open_table(table))?;
                     for entry in table.range::<K::SelfType<'static>>(range).map_err(failed(self.path))? {
                         let (key, value) = entry.map_err(failed(self.path))?;
                         read(key.value(), value.value())?;

@@ -65,6 +65,26 @@ impl<'a> CatalogWrite<'a> {
         value.map_err(|problem| self.damaged("a value that can be stored", problem))
     }
 
+    /// Creates all tables, empty.
+    pub(crate) fn create_tables(&self) -> Result<()> {
+        fn create<K: Key + 'static, V: Value + 'static>(
+            catalog: &CatalogWrite,
+            table: TableDefinition<'static, K, V>,
+        ) -> Result<()> {
+            catalog.txn.open_table(table).map(drop).map_err(failed(catalog.path))
+        }
+        create(self, tables::META)?;
+        create(self, tables::ENCODERS)?;
+        create(self, tables::SEGMENTS)?;
+        create(self, tables::EMBEDDINGS)?;
+        create(self, tables::RELEASES)?;
+        create(self, tables::SPACES)?;
+        create(self, tables::DETAILS)?;
+        create(self, tables::ATTRIBUTES)?;
+        create(self, tables::RELATIONS)?;
+        create(self, tables::ALIASES)
+    }
+
     /// The number after the last one.
     fn next<T>(&self, numbered: &[Numbered<T>]) -> Result<u32> {
         let Some((last, _)) = numbered.last() else { return Ok(0) };

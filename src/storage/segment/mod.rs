@@ -8,6 +8,8 @@ mod layout;
 mod planes;
 mod reader;
 mod rows;
+#[cfg(test)]
+mod segment_tests;
 mod writer;
 
 pub(crate) use reader::Segment;

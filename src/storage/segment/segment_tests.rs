@@ -1,0 +1,120 @@
+//! What is written is what is read: random matrices through a file and back.
+
+use proptest::prelude::*;
+
+use super::{Segment, SegmentBuilder, text_hash};
+use crate::late_interaction::rotation::Rotation;
+use crate::token_matrix::TokenMatrix;
+
+const ENCODER: [u8; 32] = [7; 32];
+
+/// One to 40 matrices of one to nine rows: blocks of 16 rows that are full, begun and crossed by forms.
+fn matrices() -> impl Strategy<Value = (usize, Vec<Vec<f32>>)> {
+    (1usize..40).prop_flat_map(|dim| {
+        let value = prop_oneof![4 => -8.0f32..8.0, 1 => Just(0.0)];
+        let matrix = (1usize..10).prop_flat_map(move |rows| proptest::collection::vec(value.clone(), rows * dim));
+        (Just(dim), proptest::collection::vec(matrix, 1..40))
+    })
+}
+
+fn write(dim: usize, matrices: &[TokenMatrix]) -> (tempfile::TempDir, Segment) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.seg");
+    let mut builder = SegmentBuilder::new(ENCODER, dim).unwrap();
+    for (form, matrix) in matrices.iter().enumerate() {
+        assert_eq!(builder.push(text_hash(&form.to_string()), matrix).unwrap() as usize, form);
+    }
+    let written = builder.finish(&path).unwrap();
+    assert_eq!(written.bytes, std::fs::metadata(&path).unwrap().len());
+    let segment = Segment::open(&path, &written.hash).unwrap();
+    assert_eq!((segment.n_rows(), segment.n_forms()), (written.n_rows, written.n_forms));
+    (folder, segment)
+}
+
+/// The unit row of the encoder's space that a stored row stands for.
+fn restored(dim: usize, planes: &super::planes::Planes, row: usize) -> Vec<f32> {
+    let (mut hi, mut rows) = (Vec::new(), Vec::new());
+    planes.restore(row..row + 1, &mut hi, &mut rows);
+    Rotation::new(dim).invert(&mut rows, &mut Vec::new());
+    rows
+}
+
+fn assert_close(raw: &[f32], norm: f32, unit: &[f32]) -> Result<(), TestCaseError> {
+    let expected = raw.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+    prop_assert!((f64::from(norm) - expected).abs() <= 1e-5 * expected.max(1e-6), "norm {norm}, not {expected}");
+    let off = raw.iter().zip(unit).map(|(raw, unit)| (f64::from(*raw) - f64::from(*unit) * expected).powi(2));
+    // Half a step a value, the step being at most 1 / 32639 of a unit row (late_interaction::quantize).
+    let bound = expected * ((raw.len() as f64).sqrt() / 65_278.0 + 1e-5);
+    prop_assert!(off.sum::<f64>().sqrt() <= bound, "{raw:?} came back as {unit:?}");
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn matrices_survive_storage((dim, values) in matrices()) {
+        let matrices: Vec<_> = values.iter().map(|v| TokenMatrix::new(dim, v.clone()).unwrap()).collect();
+        let (_folder, segment) = write(dim, &matrices);
+        prop_assert!(segment.verify(|_| Ok(())).is_ok());
+        prop_assert_eq!((segment.dim(), segment.encoder()), (dim, &ENCODER));
+        let mut next = 0;
+        for (form, matrix) in matrices.iter().enumerate() {
+            let rows = segment.rows_of(form as u32);
+            prop_assert_eq!(rows.clone(), next..next + matrix.n_tokens());
+            next = rows.end;
+            prop_assert_eq!(segment.text_hash(form as u32), text_hash(&form.to_string()));
+            for (row, raw) in rows.zip(matrix.rows()) {
+                assert_close(raw, segment.tokens().norms[row], &restored(dim, &segment.tokens(), row))?;
+            }
+            assert_close(matrix.pooled(), segment.pooled().norms[form], &restored(dim, &segment.pooled(), form))?;
+        }
+        let beyond = matrices.len() as u32;
+        prop_assert!(segment.rows_of(beyond).is_empty() && segment.rows_of(u32::MAX).is_empty());
+        prop_assert_eq!(segment.text_hash(beyond), [0; 32]);
+    }
+
+    /// Copying all forms, as compaction does, makes the same file.
+    #[test]
+    fn a_copy_of_all_forms_is_the_same_file((dim, values) in matrices()) {
+        let matrices: Vec<_> = values.iter().map(|v| TokenMatrix::new(dim, v.clone()).unwrap()).collect();
+        let (folder, segment) = write(dim, &matrices);
+        let mut copy = SegmentBuilder::new(ENCODER, dim).unwrap();
+        for form in 0..segment.n_forms() {
+            prop_assert_eq!(copy.push_stored(&segment, form).unwrap(), form);
+        }
+        let written = copy.finish(&folder.path().join("b.seg")).unwrap();
+        prop_assert_eq!(&written.hash, segment.hash());
+    }
+}
+
+#[test]
+fn a_refused_form_leaves_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = TokenMatrix::new(2, vec![1.0, 2.0]).unwrap();
+    // The pooled vector is quantised last: its norm does not fit f32, the rows before it do.
+    let bad = TokenMatrix::with_pooled(2, vec![1.0, 2.0, 3.0, 4.0], vec![f32::MAX, f32::MAX]).unwrap();
+    let wide = TokenMatrix::new(3, vec![1.0; 3]).unwrap();
+    let mut builders = [SegmentBuilder::new(ENCODER, 2).unwrap(), SegmentBuilder::new(ENCODER, 2).unwrap()];
+    for (at, builder) in builders.iter_mut().enumerate() {
+        builder.push(text_hash("a"), &good).unwrap();
+        if at == 1 {
+            assert!(builder.push(text_hash("b"), &bad).is_err());
+            assert!(builder.push(text_hash("c"), &wide).is_err());
+        }
+        builder.push(text_hash("d"), &good).unwrap();
+    }
+    let [plain, tried] = builders;
+    let plain = plain.finish(&folder.path().join("plain")).unwrap();
+    assert_eq!(tried.finish(&folder.path().join("tried")).unwrap(), plain);
+}
+
+#[test]
+fn a_file_in_the_way_is_not_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.seg");
+    std::fs::write(&path, b"mine").unwrap();
+    assert!(SegmentBuilder::new(ENCODER, 2).unwrap().finish(&path).is_err());
+    assert_eq!(std::fs::read(&path).unwrap(), b"mine");
+    assert!(SegmentBuilder::new(ENCODER, 0).is_err() && SegmentBuilder::new(ENCODER, (1 << 16) + 1).is_err());
+}
