@@ -38,12 +38,17 @@ pub struct Args {
     json: bool,
 }
 
-pub fn run(args: &Args, _: &Console) -> Outcome {
-    let diff = WorkIndex::open(&args.index)?.diff(&args.space.to_string(), &args.old, &args.new)?;
+pub fn run(args: &Args, console: &Console) -> Outcome {
+    let index = WorkIndex::open(&args.index)?;
+    let diff = index.diff(&args.space.to_string(), &args.old, &args.new)?;
     match args.json {
-        true => json::print(&as_json(args, &diff)),
-        false => print(as_text(args, &diff)),
+        true => json::print(&as_json(args, &diff))?,
+        false => print(as_text(args, &diff))?,
     }
+    if let Some(attribution) = index.space(&args.space.to_string())?.attribution() {
+        console.note(attribution);
+    }
+    Ok(())
 }
 
 fn unpinned(text: &str) -> Result<SpaceName, String> {

@@ -23,8 +23,9 @@ pub fn install() -> CancelToken {
         }
         raised.cancel();
     };
-    // Where no handler can be installed, Ctrl-C ends the program as ever, and an index survives that.
-    let _ = ctrlc::set_handler(handler);
+    // Where a signal is ignored on purpose (`nohup`), no handler is installed, and it stays ignored. Without a handler
+    // Ctrl-C ends the program as ever, and an index survives that.
+    let _ = ctrlc::try_set_handler(handler);
     token
 }
 

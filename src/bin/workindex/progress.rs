@@ -1,9 +1,10 @@
 //! Progress bars with rates, on standard error and only on a terminal.
 
+use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use workindex::{CancelToken, Monitor, Progress, Stage};
 
 /// A monitor that shows a bar for each stage of the work.
@@ -51,12 +52,13 @@ impl Drop for Shown {
 pub fn bar(verb: &str, bytes: bool) -> ProgressBar {
     let bar = ProgressBar::no_length();
     let template = match bytes {
-        true => "{msg:>9} [{bar:30}] {bytes}/{total_bytes}  {binary_bytes_per_sec}  {eta}",
-        false => "{msg:>9} [{bar:30}] {human_pos}/{human_len}  {per_sec}  {eta}",
+        true => "{msg:>9} [{bar:30}] {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta}",
+        false => "{msg:>9} [{bar:30}] {human_pos}/{human_len}  {rate}  {eta}",
     };
     // The templates are constants; were one wrong, the default style would be shown.
     if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("=> "));
+        let rate = |state: &ProgressState, out: &mut dyn Write| _ = write!(out, "{:.0}/s", state.per_sec());
+        bar.set_style(style.with_key("rate", rate).progress_chars("=> "));
     }
     bar.set_message(verb.to_string());
     bar.enable_steady_tick(Duration::from_millis(200));

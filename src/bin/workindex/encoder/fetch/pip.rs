@@ -54,6 +54,8 @@ pub fn download(package: &str, bytes: u64, scratch: &Path, console: &Console) ->
                 if wait(child, bytes, scratch, console)? {
                     return Ok(());
                 }
+                // Ctrl-C reaches pip, too.
+                console.check()?;
                 let said = fs::read_to_string(&log).unwrap_or_default();
                 if !said.contains("No module named pip") {
                     return Err(Unfetched::Failed(complaint(package, &said)));
@@ -101,8 +103,9 @@ fn size_below(folder: &Path) -> u64 {
 
 /// The last that pip said: its errors come at the end, each on a line.
 fn complaint(package: &str, said: &str) -> String {
-    let errors = said.lines().map(str::trim).filter(|line| line.starts_with("ERROR"));
-    let last = errors.last().or_else(|| said.lines().map(str::trim).rfind(|line| !line.is_empty()));
+    let mut lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let error = lines.clone().rfind(|line| line.starts_with("ERROR"));
+    let last = error.or_else(|| lines.next_back());
     format!("pip cannot download {package}: {}", last.unwrap_or("it says nothing"))
 }
 
