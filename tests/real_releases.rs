@@ -3,6 +3,7 @@
 //! Embeds with the tiny random encoder: what is counted here does not depend on what the embeddings mean.
 
 mod common;
+mod data;
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +25,7 @@ fn ingest_all(releases: [&Release; 2]) -> (tempfile::TempDir, WorkIndex, Vec<Ing
 
 #[test]
 fn esco_goes_in_whole_and_its_update_embeds_what_changed() {
-    let Some(data) = data() else { return };
+    let Some(data) = data::path("") else { return };
     let read = |version: &str| {
         esco::read(&zips(&data.join("esco").join(version)), &esco::Options::default(), &Monitor::silent()).unwrap().0
     };
@@ -47,7 +48,7 @@ fn esco_goes_in_whole_and_its_update_embeds_what_changed() {
 
 #[test]
 fn onet_goes_in_whole_and_its_update_embeds_what_changed() {
-    let Some(data) = data() else { return };
+    let Some(data) = data::path("") else { return };
     let read = |version: &str| {
         onet::read(&[data.join("onet").join(version)], &onet::Options::default(), &Monitor::silent()).unwrap().0
     };
@@ -61,7 +62,7 @@ fn onet_goes_in_whole_and_its_update_embeds_what_changed() {
 
 #[test]
 fn a_release_read_again_changes_nothing() {
-    let Some(data) = data() else { return };
+    let Some(data) = data::path("") else { return };
     let read = || esco::read(&zips(&data.join("esco/1.1.1")), &esco::Options::default(), &Monitor::silent()).unwrap().0;
     let (_folder, path) = scratch();
     let mut writer = WorkIndex::create(&path, &tiny_encoder()).unwrap();

@@ -50,17 +50,6 @@ pub fn mini_index(version: &str) -> (tempfile::TempDir, PathBuf, WorkIndex) {
     (folder, path, index)
 }
 
-/// The real data, or a loud reason for skipping.
-pub fn data() -> Option<PathBuf> {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    let path = std::env::var_os("WORKINDEX_DATA").map_or(default, PathBuf::from);
-    if path.is_dir() {
-        return Some(path);
-    }
-    eprintln!("skipped: no data at {}", path.display());
-    None
-}
-
 /// The pretrained encoder, or a loud reason for skipping.
 pub fn pretrained() -> Option<Encoder> {
     let Some(path) = std::env::var_os("WORKINDEX_ENCODER").map(PathBuf::from).filter(|path| path.is_dir()) else {
