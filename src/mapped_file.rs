@@ -1,4 +1,4 @@
-//! Read-only memory maps of files that nobody writes in place. The only unsafe code outside the kernels.
+//! Read-only memory maps of files that nobody writes in place. The only unsafe code of the library.
 
 #![allow(unsafe_code)]
 

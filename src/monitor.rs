@@ -13,14 +13,12 @@ pub enum Stage {
     Reading,
     /// Encoding texts into token matrices; counted in texts.
     Encoding,
-    /// Writing and synchronising files of the index; counted in files.
+    /// Writing and synchronising segments of the index; counted in segments.
     Writing,
     /// Ranking queries; counted in queries.
     Ranking,
     /// Checking files of the index; counted in bytes.
     Verifying,
-    /// Fetching a model; counted in bytes.
-    Fetching,
 }
 
 /// One progress report.
@@ -28,7 +26,7 @@ pub enum Stage {
 pub struct Progress {
     /// What is being done.
     pub stage: Stage,
-    /// Units done so far in this stage; never falls within a stage.
+    /// Units done so far in this stage. Does not fall, but for a verification that begins again because a writer moved on.
     pub done: u64,
     /// Units in all, when known.
     pub total: Option<u64>,

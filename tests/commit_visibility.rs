@@ -97,6 +97,27 @@ fn a_handle_whose_segments_were_collected_moves_on() {
 }
 
 #[test]
+fn a_writer_that_could_not_write_refuses_to_go_on_and_the_last_commit_stands() {
+    let (_folder, path) = scratch();
+    let mut writer = list_index(&path);
+    ingest_list(&mut writer, &list_release("1", &["weld", "solder"]));
+    writer.commit().unwrap();
+    let segments = path.join("segments");
+    std::fs::rename(&segments, path.join("away")).unwrap();
+    let release = list_release("2", &["weld", "sing"]);
+    let matrices: Vec<_> = release.concepts().iter().map(|concept| matrix_of(&concept.label)).collect();
+    let failed = writer.ingest_matrices(&release, &matrices, &Monitor::silent()).unwrap_err();
+    assert!(matches!(failed, Error::Io { .. }), "{failed}");
+    std::fs::rename(path.join("away"), &segments).unwrap();
+    assert!(matches!(writer.commit().unwrap_err(), Error::Poisoned { .. }));
+    drop(writer);
+    let mut writer = WorkIndex::writer(&path).unwrap();
+    ingest_list(&mut writer, &release);
+    assert!(writer.commit().unwrap());
+    assert_eq!(WorkIndex::open(&path).unwrap().info().unwrap().generation, 2);
+}
+
+#[test]
 fn a_cancelled_ingest_leaves_the_old_state_and_no_file() {
     let (_folder, path) = scratch();
     let mut writer = WorkIndex::create(&path, &tiny_encoder()).unwrap();

@@ -23,8 +23,6 @@ pub(crate) struct Modules {
     /// The folder of the transformer, relative to the model directory.
     pub transformer: PathBuf,
     pub pooling: Pooling,
-    /// Whether the checkpoint's sentence embeddings are scaled to unit length. Token matrices hold the raw vector.
-    pub normalize: bool,
     /// The most tokens per text that the checkpoint asks for.
     pub max_seq_length: Option<usize>,
 }
@@ -77,7 +75,8 @@ impl Modules {
         match entry.module() {
             "Transformer" => self.transformer = folder,
             "Pooling" => self.pooling = read_pooling(&dir.join(folder).join("config.json"))?,
-            "Normalize" => self.normalize = true,
+            // Of the pooled vector; token matrices hold the raw one, and every rule takes cosines of it.
+            "Normalize" => {}
             other => {
                 let problem = format!("module `{other}` is not supported; Transformer, Pooling and Normalize are");
                 return Err(encoder_error(path, problem));

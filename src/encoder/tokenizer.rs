@@ -91,7 +91,7 @@ impl TextTokenizer {
 
     /// Tokenizes enough of the start of a text to fill `max_tokens`, and says whether text was left out unseen.
     ///
-    /// The start is cut behind white space where it can be, so its tokens are those of the whole text; it grows until it
+    /// The start is cut before white space where it can be, so its tokens are those of the whole text; it grows until it
     /// makes enough tokens. Only a text whose first [`MAX_TEXT_BYTES`] make too few (a megabyte of blanks, or a single
     /// word of that length) is treated as if it ended there.
     fn encode_start<'t>(
@@ -130,7 +130,7 @@ fn is_special(encoding: &Encoding, at: usize) -> bool {
     encoding.get_special_tokens_mask().get(at) == Some(&1)
 }
 
-/// At most `bytes` of the start of `text`: up to and with the last white space in them, else up to a character boundary.
+/// At most `bytes` of the start of `text`: up to the last white space in them, else up to a character boundary.
 fn start_of(text: &str, bytes: usize) -> &str {
     if text.len() <= bytes {
         return text;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::storage::catalog::{CatalogRead, EncoderRecord, ReleaseRecord};
+use crate::storage::catalog::{CatalogRead, EncoderRecord, ReleaseRecord, space_names};
 use crate::storage::{Snapshot, hex, total_bytes};
 
 /// What an index holds: spaces, releases, encoders, sizes.
@@ -122,7 +122,7 @@ fn encoder_info(snapshot: &Snapshot, record: &EncoderRecord, current: bool) -> R
 }
 
 fn release_info(record: &ReleaseRecord, encoder: String) -> ReleaseInfo {
-    let name = |kind: &str| format!("{}@{}/{kind}/{}", record.ontology, record.version, record.language);
+    let spaces = space_names(record).zip(&record.kinds);
     ReleaseInfo {
         ontology: record.ontology.clone(),
         version: record.version.clone(),
@@ -131,6 +131,6 @@ fn release_info(record: &ReleaseRecord, encoder: String) -> ReleaseInfo {
         encoder,
         attribution: record.attribution.clone(),
         relations: record.n_relations,
-        spaces: record.kinds.iter().map(|(kind, n)| SpaceInfo { name: name(kind), concepts: *n }).collect(),
+        spaces: spaces.map(|(name, (_, concepts))| SpaceInfo { name, concepts: *concepts }).collect(),
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn ingest(
     }
     let last = store.catalog()?.releases()?.into_iter().rev().find(|(_, record)| same_line(record, release));
     let previous = Previous::of(store, last)?;
-    let mut embedder = Embedder { encoder, record, embedded: 0, truncated: 0, places: BTreeMap::new() };
+    let mut embedder = Embedder { encoder, record, embedded: 0, truncated: 0, staged: 0, places: BTreeMap::new() };
     let placed = place_texts(store, &mut embedder, &texts, embed, monitor).and_then(|places| {
         let place = |text: &str| places.get(&text_hash(text)).copied();
         store.change(|store| {
@@ -85,6 +85,8 @@ struct Embedder {
     record: EncoderRecord,
     embedded: usize,
     truncated: usize,
+    /// Segments written so far.
+    staged: u64,
     /// The places of the texts embedded now.
     places: BTreeMap<TextHash, FormRef>,
 }
@@ -152,9 +154,9 @@ impl Embedder {
         waiting: &mut Vec<TextHash>,
         monitor: &Monitor,
     ) -> Result<()> {
-        monitor.report(Stage::Writing, 0, Some(1));
-        let segment = store.stage(self.encoder, builder)?;
-        monitor.report(Stage::Writing, 1, Some(1));
+        let segment = store.change(|store| store.stage(self.encoder, builder))?;
+        self.staged += 1;
+        monitor.report(Stage::Writing, self.staged, None);
         let placed = waiting.drain(..).zip(0..).map(|(hash, form)| (hash, FormRef { segment, form }));
         self.places.extend(placed);
         Ok(())

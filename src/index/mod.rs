@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `space.rs` | [`Space`]: ranking the concepts of one kind |
 //! | `writer.rs` | [`IndexWriter`]: ingesting, dropping, compacting |
-//! | `ingest.rs` | from a release to embeddings and a commit |
+//! | `ingest.rs` | from a release to embeddings and a catalog entry |
 //! | `report.rs` | [`IngestReport`]: what an ingest did |
 //! | `info.rs` | [`IndexInfo`]: what an index holds |
 //! | `encoders.rs` | the encoders inside an index, loaded when a text asks for them |

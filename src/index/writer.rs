@@ -95,7 +95,9 @@ impl IndexWriter {
     }
 
     /// Ingests a release with token matrices made elsewhere: one for each concept's preferred label, in the release's
-    /// order. Embeddings are addressed by their text, so that concepts with equal labels share the first one's matrix.
+    /// order. Embeddings are addressed by their text: concepts with equal labels share the first one's matrix, and a text
+    /// that the index has a matrix of keeps it. Matrices of another model need another declared encoder, and so another
+    /// index.
     ///
     /// # Errors
     /// [`Error::Matrix`] when there are more or fewer matrices than concepts, or their rows have another length than the

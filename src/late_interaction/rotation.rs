@@ -3,7 +3,7 @@
 //! Token embeddings have outlier dimensions, and a row's largest value decides how finely the others are quantised. The
 //! transform spreads an outlier over a whole block of dimensions, which makes the largest i8 residual about a third and
 //! leaves every norm and dot product as it was (it is orthogonal). Queries are transformed once; stored rows are never
-//! transformed back, except on export.
+//! transformed back.
 //!
 //! It is **part of the on-disk format** and must never change for a given `dim`:
 //!

@@ -8,8 +8,8 @@ use crate::error::Result;
 
 /// One published version of an ontology in one language: an ordered list of concepts and the relations between them.
 ///
-/// The order of the concepts is the publisher's, and with it the order of each target space. Made by the readers in
-/// [`source`](super::source), or by hand through [`ReleaseBuilder`].
+/// The order of the concepts is the publisher's, and with it the order of each target space. Made by the readers
+/// ([`esco`](crate::esco), [`onet`](crate::onet), [`table`](crate::table)), or by hand through [`ReleaseBuilder`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
     ontology: String,
@@ -87,7 +87,7 @@ impl ReleaseBuilder {
     /// An empty release.
     ///
     /// # Errors
-    /// [`Error::InvalidName`] when a part is not fit for a space name.
+    /// [`Error::InvalidName`](crate::Error::InvalidName) when a part is not fit for a space name.
     pub fn new(ontology: &str, version: &str, language: &str) -> Result<Self> {
         check_ontology(ontology)?;
         check_version(version)?;
@@ -189,7 +189,10 @@ impl ReleaseBuilder {
 
     /// The release, and what was met in making it.
     pub fn finish(mut self) -> (Release, ReadReport) {
-        self.release.concepts.iter_mut().for_each(clean_labels);
+        for concept in &mut self.release.concepts {
+            clean_labels(concept);
+            concept.attributes.retain(|_, values| !values.is_empty());
+        }
         self.release.relations.sort_unstable();
         (self.release, self.report)
     }
@@ -272,6 +275,17 @@ mod tests {
             assert_eq!(report.count(kind), 1, "{kind:?}");
         }
         assert_eq!(report.count(DefectKind::IncompleteRow), 1);
+    }
+
+    #[test]
+    fn attributes_without_a_value_are_dropped() {
+        let mut builder = builder();
+        let mut concept = Concept::new("1", Kind::SKILL, "weld");
+        concept.attributes.insert("level".to_string(), Vec::new());
+        concept.attributes.insert("department".to_string(), vec!["works".to_string()]);
+        builder.add(concept, "a.csv", 2);
+        let (release, _) = builder.finish();
+        assert_eq!(release.concepts()[0].attributes.keys().collect::<Vec<_>>(), ["department"]);
     }
 
     #[test]

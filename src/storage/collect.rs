@@ -110,14 +110,15 @@ impl WriteStore {
         let segments: BTreeMap<u32, _> = self.catalog()?.segments()?.into_iter().collect();
         let encoders: BTreeSet<u32> =
             live.keys().filter_map(|number| segments.get(number)).map(|record| record.encoder).collect();
-        let mut moved = HashMap::new();
+        let (mut moved, mut done) = (HashMap::new(), 0);
         for encoder in encoders {
             let mut copier = Copier::new(self, encoder)?;
             let of_encoder = segments.iter().filter(|(_, record)| record.encoder == encoder);
-            for (done, (number, record)) in of_encoder.enumerate() {
+            for (number, record) in of_encoder {
                 let Some(forms) = live.get(number) else { continue };
                 monitor.check()?;
-                monitor.report(Stage::Writing, done as u64, None);
+                done += 1;
+                monitor.report(Stage::Writing, done, Some(live.len() as u64));
                 let segment = Segment::open(&self.paths().segment(&record.hash), &record.hash)?;
                 // A copy gets a hash of its own, which would vouch for damage that the old one shows.
                 segment.verify(|_| monitor.check())?;

@@ -1,4 +1,4 @@
-//! The one place that touches the files of an index: every error names its path and what was attempted.
+//! The one place that makes, moves and removes files of an index: every error names its path and what was attempted.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
@@ -70,9 +70,20 @@ pub(crate) fn remove_dir(path: &Path) -> Result<()> {
     fs::remove_dir_all(path).map_err(Error::io("remove", path))
 }
 
-/// Creates a folder and its parents, unless they exist.
+/// Creates a folder and its parents, unless they exist, and makes the names of the new ones durable.
 pub(crate) fn create_dir(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(Error::io("create the folder", path))
+    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !exists(folder) && !is_here(folder)).collect();
+    fs::create_dir_all(path).map_err(Error::io("create the folder", path))?;
+    for folder in missing {
+        let parent = folder.parent().filter(|parent| !is_here(parent)).unwrap_or(Path::new("."));
+        sync_dir(parent)?;
+    }
+    Ok(())
+}
+
+/// Whether a path is the empty one, which stands for the working folder.
+fn is_here(path: &Path) -> bool {
+    path.as_os_str().is_empty()
 }
 
 /// Whether something is at the path.

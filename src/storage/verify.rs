@@ -177,6 +177,10 @@ impl Check<'_> {
         if super::catalog::content_hash(&release) != record.content {
             return Err(damaged("the content that was ingested"));
         }
+        if release.relations().len() != record.n_relations as usize {
+            return Err(damaged(&format!("{} relations", record.n_relations)));
+        }
+        let encoder = catalog.encoder(record.encoder)?;
         let forms = if record.all_forms { Forms::All } else { Forms::Preferred };
         for (kind, n) in &record.kinds {
             let targets = catalog.targets(number, kind)?;
@@ -188,7 +192,9 @@ impl Check<'_> {
             for (target, concept) in concepts.enumerate() {
                 let places = targets.forms(target);
                 let matches = forms.of(concept).map(text_hash).eq(places.iter().map(|place| {
-                    self.segments.get(&place.segment).map_or([0; 32], |segment| segment.text_hash(place.form))
+                    let of_encoder = |segment: &&Arc<Segment>| segment.encoder() == &encoder.fingerprint;
+                    let segment = self.segments.get(&place.segment).filter(of_encoder);
+                    segment.map_or([0; 32], |segment| segment.text_hash(place.form))
                 }));
                 if !matches {
                     return Err(damaged(&format!("the token matrices of `{}`", concept.label)));

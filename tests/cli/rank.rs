@@ -122,8 +122,8 @@ fn conditions_choose_concepts() {
     let hit: Value = serde_json::from_str(&ok(&rank(&["weld metal", "--top", "1", "--format", "jsonl"]))).unwrap();
     let id = hit["hits"][0]["id"].as_str().unwrap().to_string();
     assert_eq!(labels(&["baker", "--where", &format!("id={id}")]), ["weld metal"]);
-    let under = labels(&["baker", "--top", "all", "--where", &format!("under={id}")]);
-    assert!(under.contains(&"weld metal".to_string()) && under.len() < 20, "{under:?}");
+    let below = labels(&["baker", "--top", "all", "--where", &format!("below={id}")]);
+    assert!(below.contains(&"weld metal".to_string()) && below.len() < 20, "{below:?}");
 
     let none = run(&rank(&["baker", "--where", "skillType=nothing", "--format", "jsonl"]));
     assert_eq!(stdout(&none), "{\"query\":\"baker\",\"hits\":[]}\n");

@@ -14,7 +14,7 @@ pub type Outcome<T = ()> = Result<T, Failure>;
 /// Why a command ended early.
 #[derive(Debug)]
 pub enum Failure {
-    /// The arguments contradict each other or an index; status 2.
+    /// The arguments contradict each other; status 2.
     Usage(String),
     /// The library refused.
     Library(Error),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use workindex::{DeclaredEncoder, Encoder, EncoderSettings, WorkIndex};
+use workindex::{Checkpoint, DeclaredEncoder, Encoder, EncoderSettings, WorkIndex};
 
 use crate::console::{Console, print};
 use crate::failure::Outcome;
@@ -23,8 +23,9 @@ pub struct Args {
     #[command(flatten)]
     which: Which,
     /// Tokens per text, special tokens included; the end of longer texts is left out. At most what the model takes.
-    #[arg(long, value_name = "N", default_value_t = EncoderSettings::default().max_tokens, conflicts_with = "declare")]
-    max_tokens: usize,
+    /// [default: 64, or what the model takes]
+    #[arg(long, value_name = "N", conflicts_with = "declare")]
+    max_tokens: Option<usize>,
     /// Keep the rows of [CLS] and [SEP], too. An untrained encoder ranks better without them.
     #[arg(long, conflicts_with = "declare")]
     keep_special_tokens: bool,
@@ -54,12 +55,14 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
 }
 
 fn with_encoder(args: &Args, dir: &std::path::Path, console: &Console) -> Outcome {
-    let settings = EncoderSettings { max_tokens: args.max_tokens, special_tokens: args.keep_special_tokens };
+    let default = EncoderSettings::default().max_tokens.min(Checkpoint::open(dir)?.max_positions());
+    let max_tokens = args.max_tokens.unwrap_or(default);
+    let settings = EncoderSettings { max_tokens, special_tokens: args.keep_special_tokens };
     let encoder = Encoder::open_with(dir, settings)?;
     console.check()?;
     WorkIndex::create(&args.index, &encoder)?.commit()?;
     let tokens = encoder.settings().max_tokens;
-    if tokens < args.max_tokens {
+    if tokens < max_tokens {
         console.note(format_args!("the model reads at most {tokens} tokens per text"));
     }
     let (name, dim) = (encoder.name(), encoder.dim());

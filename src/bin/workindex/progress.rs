@@ -72,11 +72,10 @@ fn verb(stage: Stage) -> &'static str {
         Stage::Writing => "writing",
         Stage::Ranking => "ranking",
         Stage::Verifying => "verifying",
-        Stage::Fetching => "fetching",
         _ => "working",
     }
 }
 
 fn counts_bytes(stage: Stage) -> bool {
-    matches!(stage, Stage::Reading | Stage::Verifying | Stage::Fetching)
+    matches!(stage, Stage::Reading | Stage::Verifying)
 }

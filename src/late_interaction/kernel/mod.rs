@@ -1,6 +1,6 @@
 //! Dot products of a query's rows with a target's: the one operation whose speed decides, behind one small trait.
 //!
-//! Each instruction set has its file; [`detect`] picks the best one that the running machine has.
+//! There is one kernel so far, for every machine; one for an instruction set gets its own file and its place in [`detect`].
 
 mod portable;
 

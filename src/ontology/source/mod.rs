@@ -8,6 +8,7 @@
 //! | `files.rs` | the files that several folders, archives and single files offer together |
 //! | `archive.rs` | a zip archive, read in place and under limits |
 //! | `records.rs` | rows of delimited text with their places, under limits |
+//! | `meter.rs` | progress and cancellation while bytes go by |
 //! | `lines.rs` | the lines beneath: line ends, byte order mark, bounded records |
 //! | `version.rs` | release versions found in names |
 

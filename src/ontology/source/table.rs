@@ -10,7 +10,8 @@
 //! | any other | an attribute of that name, if not empty (in JSON an array gives several values) |
 //!
 //! Names of columns are read without regard to case, spaces, `_` and `-`: `altLabels` is `alt_labels`. TSV is quoted as
-//! CSV is. In JSON lines every line is one object; numbers and booleans are taken as written.
+//! CSV is. In JSON lines every line is one object; whole numbers and booleans are taken as
+//! written, other numbers in their shortest form; an id must be a text or a whole number below 2⁶⁴.
 
 mod columns;
 mod json;

@@ -26,7 +26,7 @@ mod write;
 
 pub(crate) use aliases::AliasList;
 pub(crate) use attributes::AttributeColumn;
-pub(crate) use read::{CatalogRead, Numbered};
+pub(crate) use read::{CatalogRead, Numbered, space_names};
 pub(crate) use records::{EncoderRecord, ReleaseRecord, SegmentRecord, SettingsRecord};
 pub(crate) use targets::{FormRef, TargetTable};
 pub(crate) use write::{CatalogWrite, content_hash};

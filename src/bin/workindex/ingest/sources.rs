@@ -89,7 +89,7 @@ pub struct Table {
     /// What the file is, if its extension does not say it.
     #[arg(long, value_enum)]
     table_format: Option<FormatName>,
-    /// Token matrices made elsewhere, one for each row's label, for an index made with `init --declare`: a safetensors
+    /// Token matrices made elsewhere, one for each concept in the order of the file, for an index made with `init --declare`: a safetensors
     /// file with `tokens` (rows × dim, F32), `offsets` (texts + 1, I64) and optionally `pooled` (texts × dim, F32).
     #[arg(long, value_name = "FILE", conflicts_with = "forms")]
     matrices: Option<PathBuf>,

@@ -14,7 +14,7 @@ pub enum Condition {
     /// A value of the attribute begins like this.
     Prefix { key: String, prefix: String },
     /// The concept stands below the one with this id.
-    Under(String),
+    Below(String),
     /// The concept has this id.
     Id(String),
 }
@@ -27,7 +27,7 @@ pub fn parse(text: &str) -> Result<Condition, String> {
         return Err("the key or the value is empty; expected KEY=VALUE, as in `reuseLevel=transversal`".to_string());
     }
     Ok(match (key, value.strip_suffix('*')) {
-        ("under", _) => Condition::Under(value.to_string()),
+        ("below", _) => Condition::Below(value.to_string()),
         ("id", _) => Condition::Id(value.to_string()),
         (_, Some(prefix)) => Condition::Prefix { key: key.to_string(), prefix: prefix.to_string() },
         (_, None) => Condition::Equal { key: key.to_string(), value: value.to_string() },
@@ -38,7 +38,7 @@ impl Condition {
     fn key(&self) -> &str {
         match self {
             Condition::Equal { key, .. } | Condition::Prefix { key, .. } => key,
-            Condition::Under(_) => "under",
+            Condition::Below(_) => "below",
             Condition::Id(_) => "id",
         }
     }
@@ -47,7 +47,7 @@ impl Condition {
         match self {
             Condition::Equal { key, value } => Filter::attribute(key, value),
             Condition::Prefix { key, prefix } => Filter::prefix(key, prefix),
-            Condition::Under(id) => Filter::below(id),
+            Condition::Below(id) => Filter::below(id),
             Condition::Id(id) => Filter::ids([id]),
         }
     }
@@ -65,15 +65,15 @@ pub fn filter(conditions: &[Condition]) -> Filter {
 /// Refuses an attribute that the space does not have, which no concept could ever fulfil.
 pub fn check(conditions: &[Condition], space: &Space) -> Outcome {
     let attributes = space.attributes()?;
-    let is_attribute = |condition: &&Condition| !matches!(condition, Condition::Under(_) | Condition::Id(_));
+    let is_attribute = |condition: &&Condition| !matches!(condition, Condition::Below(_) | Condition::Id(_));
     let unknown = |condition: &&Condition| !attributes.iter().any(|name| name == condition.key());
     match conditions.iter().filter(is_attribute).find(unknown) {
         None => Ok(()),
         Some(condition) => Err(Failure::new(
             format!("no attribute `{}` in {}", condition.key(), space.name()),
             match attributes.is_empty() {
-                true => "its concepts have no attributes; `under=ID` and `id=ID` work".to_string(),
-                false => format!("it has {}; `under=ID` and `id=ID` work too", attributes.join(", ")),
+                true => "its concepts have no attributes; `below=ID` and `id=ID` work".to_string(),
+                false => format!("it has {}; `below=ID` and `id=ID` work too", attributes.join(", ")),
             },
         )),
     }
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(parse("url=https://x.org/?a=b"), Ok(equal("url", "https://x.org/?a=b")));
         let prefix = Condition::Prefix { key: "iscoGroup".to_string(), prefix: "25".to_string() };
         assert_eq!(parse("iscoGroup=25*"), Ok(prefix));
-        assert_eq!(parse("under=http://x/S1"), Ok(Condition::Under("http://x/S1".to_string())));
+        assert_eq!(parse("below=http://x/S1"), Ok(Condition::Below("http://x/S1".to_string())));
         assert_eq!(parse("id=a*"), Ok(Condition::Id("a*".to_string())));
         assert!(["", "reuseLevel", "=x", "x=", " = "].iter().all(|text| parse(text).is_err()));
     }

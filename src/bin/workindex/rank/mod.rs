@@ -33,7 +33,7 @@ Examples:
 Conditions (--where); the same key again means any of them, different keys mean all of them:
   KEY=VALUE    the attribute has the value: reuseLevel=transversal
   KEY=VALUE*   a value of the attribute begins like this: iscoGroup=25*
-  under=ID     the concept is ID or stands below it in the hierarchy
+  below=ID     the concept is ID or stands below it in the hierarchy
   id=ID        the concept is ID
 
 Scores are means over tokens and lie in -1 to 1. A hit is marked exact when the text is one of the concept's labels.";
@@ -90,7 +90,11 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
         options = options.filter(conditions::filter(&args.conditions));
     }
     let options = options.rule(rule);
-    let job = Job { space: &space, options: &options, console };
+    let hits = match args.top {
+        Top::Best(k) => k.min(space.len()),
+        Top::All => space.len(),
+    };
+    let job = Job { space: &space, options: &options, part: queries::part_of(hits), console };
     let mut output = Output::new(args.format, console::stdout())?;
     match &args.what.matrices {
         Some(path) => job.rank_matrices(path, &mut output)?,
@@ -110,6 +114,8 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
 struct Job<'a> {
     space: &'a Space,
     options: &'a RankOptions,
+    /// Queries to rank together.
+    part: usize,
     console: &'a Console,
 }
 
@@ -117,7 +123,7 @@ impl Job<'_> {
     fn rank_queries<W: Write>(&self, mut queries: Queries, output: &mut Output<W>) -> Outcome {
         let bar = (queries.are_many() && self.console.shows_progress() && !output.is_on_terminal())
             .then(|| progress::bar("ranking", false));
-        while let Some(part) = queries.next_part(self.console)? {
+        while let Some(part) = queries.next_part(self.part, self.console)? {
             for ranking in self.rank_part(&part, queries.are_many())? {
                 output.write(&ranking)?;
             }
@@ -156,7 +162,7 @@ impl Job<'_> {
     fn rank_matrices<W: Write>(&self, path: &std::path::Path, output: &mut Output<W>) -> Outcome {
         let matrices = read_matrices(path)?;
         let mut number = 0;
-        for part in matrices.chunks(queries::PART) {
+        for part in matrices.chunks(self.part) {
             for mut ranking in self.space.rank_matrices(part, self.options, &self.console.silent_monitor())? {
                 number += 1;
                 ranking.query = Some(format!("matrix {number}"));

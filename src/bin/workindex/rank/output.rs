@@ -95,9 +95,11 @@ impl<W: Write> Output<W> {
     }
 
     fn csv_row(&mut self, fields: [&str; 6]) -> io::Result<()> {
-        let mut writer = csv::WriterBuilder::new().from_writer(&mut self.out);
+        // Through a buffer, because a csv writer flushes what it writes to.
+        let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
         writer.write_record(fields).map_err(io::Error::from)?;
-        writer.flush()
+        let row = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+        self.out.write_all(&row)
     }
 }
 

