@@ -71,6 +71,12 @@ impl Checkpoint {
         self.content.with_settings(settings)
     }
 
+    /// The default settings, lowered to the model's own limit of tokens if need be.
+    pub fn default_settings(&self) -> EncoderSettings {
+        let default = EncoderSettings::default();
+        EncoderSettings { max_tokens: default.max_tokens.min(self.max_positions()), ..default }
+    }
+
     /// How the model's pooled vector is made of its token embeddings.
     pub fn pooling(&self) -> Pooling {
         self.modules.pooling

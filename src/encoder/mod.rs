@@ -74,9 +74,8 @@ impl Encoder {
     /// [`Error::Tensor`] when the weights do not fit the configuration, [`Error::Io`] when a file cannot be read.
     pub fn open(dir: &Path) -> Result<Self> {
         let checkpoint = Checkpoint::open(dir)?;
-        let default = EncoderSettings::default();
-        let max_tokens = default.max_tokens.min(checkpoint.max_positions());
-        Self::load(checkpoint, EncoderSettings { max_tokens, ..default })
+        let settings = checkpoint.default_settings();
+        Self::from_checkpoint(checkpoint, settings)
     }
 
     /// Opens a model directory with the given settings. `max_tokens` is lowered to the `max_seq_length` of the
@@ -86,10 +85,14 @@ impl Encoder {
     /// As [`open`](Self::open), and [`Error::InvalidOption`] when the model has fewer positions than `max_tokens` or
     /// `max_tokens` leaves no room for a token of the text.
     pub fn open_with(dir: &Path, settings: EncoderSettings) -> Result<Self> {
-        Self::load(Checkpoint::open(dir)?, settings)
+        Self::from_checkpoint(Checkpoint::open(dir)?, settings)
     }
 
-    fn load(checkpoint: Checkpoint, settings: EncoderSettings) -> Result<Self> {
+    /// Loads a model directory that was opened as a [`Checkpoint`] before, without hashing its files again.
+    ///
+    /// # Errors
+    /// As [`open_with`](Self::open_with).
+    pub fn from_checkpoint(checkpoint: Checkpoint, settings: EncoderSettings) -> Result<Self> {
         settings.check(checkpoint.max_positions())?;
         let settings = settings.limited_to(checkpoint.max_seq_length());
         let tokenizer = TextTokenizer::read(&checkpoint.tokenizer_path(), settings.max_tokens)?;

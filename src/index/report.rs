@@ -65,7 +65,8 @@ impl IngestReport {
     /// The report of a release compared with a previous one; what was embedded is for the caller to fill in.
     pub(super) fn new(release: &Release, texts: usize, previous: &Previous) -> Self {
         let mut kinds = kinds_in_order(release);
-        kinds.extend(previous.kinds.iter().map(|(kind, _)| kind).filter(|kind| !release.kinds().contains(kind)));
+        let gone = previous.kinds.iter().map(|(kind, _)| kind).filter(|kind| !kinds.contains(kind));
+        kinds.extend(gone.collect::<Vec<_>>());
         let nothing = HashMap::new();
         let report = |kind: &Kind| {
             let labels = previous.kinds.iter().find(|(of, _)| of == kind).map_or(&nothing, |(_, labels)| labels);

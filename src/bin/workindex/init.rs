@@ -55,10 +55,10 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
 }
 
 fn with_encoder(args: &Args, dir: &std::path::Path, console: &Console) -> Outcome {
-    let default = EncoderSettings::default().max_tokens.min(Checkpoint::open(dir)?.max_positions());
-    let max_tokens = args.max_tokens.unwrap_or(default);
+    let checkpoint = Checkpoint::open(dir)?;
+    let max_tokens = args.max_tokens.unwrap_or(checkpoint.default_settings().max_tokens);
     let settings = EncoderSettings { max_tokens, special_tokens: args.keep_special_tokens };
-    let encoder = Encoder::open_with(dir, settings)?;
+    let encoder = Encoder::from_checkpoint(checkpoint, settings)?;
     console.check()?;
     WorkIndex::create(&args.index, &encoder)?.commit()?;
     let tokens = encoder.settings().max_tokens;

@@ -167,6 +167,7 @@ fn base_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn input_error(path: &Path, problem: String) -> Error {
+/// An error about an input as a whole.
+pub(super) fn input_error(path: &Path, problem: String) -> Error {
     Error::Input { path: path.to_path_buf(), row: None, column: None, problem }
 }

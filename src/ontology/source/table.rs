@@ -21,6 +21,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
+use super::files::input_error;
 use super::meter::Meter;
 use super::records::{Dialect, Records};
 use crate::error::{Error, Result};
@@ -140,8 +141,4 @@ fn version<'a>(space: &'a SpaceName, options: &'a Options) -> Result<&'a str> {
         }),
         (given, pinned) => Ok(given.or(pinned).unwrap_or("1")),
     }
-}
-
-fn input_error(path: &Path, problem: String) -> Error {
-    Error::Input { path: path.to_path_buf(), row: None, column: None, problem }
 }

@@ -8,7 +8,7 @@ use super::layout::{self, ArchivedSegmentHeader, END_MAGIC, MAGIC, Section, Segm
 use super::planes::Planes;
 use crate::error::{Error, Result};
 use crate::mapped_file::MappedFile;
-use crate::storage::fs;
+use crate::storage::{fs, hex};
 
 #[cfg(target_endian = "big")]
 compile_error!("segments are little-endian and read in place; this target would read them wrongly");
@@ -30,7 +30,6 @@ impl Segment {
         let header = read_header(&file)?;
         let hash = read_trailer(&file)?;
         if hash != *expected_hash {
-            let hex = |hash: &[u8; 32]| blake3::Hash::from_bytes(*hash).to_hex().to_string();
             return Err(Error::corrupt(path, format!("content {}", hex(expected_hash)), hex(&hash)));
         }
         let segment = Self { file, header, hash };
@@ -113,8 +112,8 @@ impl Segment {
         let body = self.bytes() - layout::TRAILER as u64;
         let found = fs::hash_prefix(self.file.path(), body, progress)?;
         if *found.as_bytes() != self.hash {
-            let expected = blake3::Hash::from_bytes(self.hash).to_hex();
-            return Err(Error::corrupt(self.file.path(), format!("content {expected}"), found.to_hex().to_string()));
+            let expected = format!("content {}", hex(&self.hash));
+            return Err(Error::corrupt(self.file.path(), expected, hex(found.as_bytes())));
         }
         for planes in [self.tokens(), self.pooled()] {
             planes.check().map_err(|(expected, got)| Error::corrupt(self.file.path(), expected, got))?;

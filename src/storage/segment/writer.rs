@@ -7,7 +7,7 @@ use super::layout::{self, Section, SegmentHeader};
 use super::rows::Rows;
 use super::{Segment, TextHash};
 use crate::error::{Error, Result};
-use crate::late_interaction::layout::interleave;
+use crate::late_interaction::layout::{BLOCK_ROWS, interleave};
 use crate::late_interaction::rotation::Rotation;
 use crate::storage::fs;
 use crate::token_matrix::TokenMatrix;
@@ -154,10 +154,10 @@ impl SegmentBuilder {
         }
     }
 
-    /// The hi plane, block after block of 16 rows.
+    /// The hi plane, block after block of rows.
     fn write_hi(&self, rows: &Rows, out: &mut HashingWriter<impl Write>) -> std::io::Result<()> {
         let mut block = Vec::new();
-        for chunk in rows.hi.chunks(16 * self.dim) {
+        for chunk in rows.hi.chunks(BLOCK_ROWS * self.dim) {
             block.clear();
             interleave(chunk, chunk.len() / self.dim, self.dim, &mut block);
             out.put(&block)?;
