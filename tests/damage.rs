@@ -157,10 +157,10 @@ fn things_that_are_no_segment_are_refused() {
         std::fs::remove_file(&segment).unwrap();
     }
     let mut newer = sound.clone();
-    newer[8..12].copy_from_slice(&2u32.to_le_bytes());
+    newer[8..12].copy_from_slice(&3u32.to_le_bytes());
     std::fs::write(&segment, &newer).unwrap();
     let error = index.space("list/skill/en").unwrap_err();
-    assert!(matches!(error, Error::Version { found: 2, newest: 1, .. }), "{error}");
+    assert!(matches!(error, Error::Version { found: 3, newest: 2, .. }), "{error}");
     std::fs::write(&segment, &sound).unwrap();
     assert_intact(&index);
 }

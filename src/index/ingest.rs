@@ -71,12 +71,14 @@ fn same_line(record: &ReleaseRecord, release: &Release) -> bool {
     record.ontology == release.ontology() && record.language == release.language()
 }
 
-/// The surface forms of a release, each once, in the order in which they come: a space's rows lie together.
-fn distinct_texts(release: &Release, forms: Forms) -> Vec<&str> {
+/// The surface forms of a release, each once, with the number of the first kind that has it: a space's rows lie together.
+fn distinct_texts(release: &Release, forms: Forms) -> Vec<(&str, u32)> {
     let mut seen = HashSet::new();
-    let of_kind = |kind| release.concepts().iter().filter(move |concept| &concept.kind == kind);
-    let texts = kinds_in_order(release).into_iter().flat_map(of_kind).flat_map(|concept| forms.of(concept));
-    texts.filter(|text| seen.insert(*text)).collect()
+    let of_kind = |(kind, run)| {
+        let concepts = release.concepts().iter().filter(move |concept| &concept.kind == kind);
+        concepts.flat_map(move |concept| forms.of(concept)).map(move |text| (text, run))
+    };
+    kinds_in_order(release).into_iter().zip(0..).flat_map(of_kind).filter(|(text, _)| seen.insert(*text)).collect()
 }
 
 /// What is being embedded, and where it went.
@@ -91,22 +93,29 @@ struct Embedder {
     places: BTreeMap<TextHash, FormRef>,
 }
 
+/// A text that has no embedding yet.
+struct Missing<'t> {
+    text: &'t str,
+    run: u32,
+    hash: TextHash,
+}
+
 /// Finds or makes the embedding of each text.
 fn place_texts(
     store: &mut WriteStore,
     embedder: &mut Embedder,
-    texts: &[&str],
+    texts: &[(&str, u32)],
     embed: &mut Embed,
     monitor: &Monitor,
 ) -> Result<HashMap<TextHash, FormRef>> {
-    let hashes: Vec<TextHash> = texts.iter().map(|text| text_hash(text)).collect();
+    let hashes: Vec<TextHash> = texts.iter().map(|(text, _)| text_hash(text)).collect();
     let known = store.embedded(embedder.encoder, &hashes)?;
-    let missing: Vec<(&str, TextHash)> = texts
+    let missing: Vec<Missing> = texts
         .iter()
         .zip(&hashes)
         .zip(&known)
         .filter(|(_, place)| place.is_none())
-        .map(|((text, hash), _)| (*text, *hash))
+        .map(|((&(text, run), &hash), _)| Missing { text, run, hash })
         .collect();
     embedder.embed_all(store, &missing, embed, monitor)?;
     let known = hashes.iter().zip(known).filter_map(|(hash, place)| Some((*hash, place?)));
@@ -117,7 +126,7 @@ impl Embedder {
     fn embed_all(
         &mut self,
         store: &mut WriteStore,
-        missing: &[(&str, TextHash)],
+        missing: &[Missing],
         embed: &mut Embed,
         monitor: &Monitor,
     ) -> Result<()> {
@@ -125,11 +134,11 @@ impl Embedder {
         let mut waiting: Vec<TextHash> = Vec::new();
         for (part, texts) in missing.chunks(PART).enumerate() {
             monitor.check()?;
-            let of_part: Vec<&str> = texts.iter().map(|(text, _)| *text).collect();
+            let of_part: Vec<&str> = texts.iter().map(|missing| missing.text).collect();
             let embedded = embed(&of_part, &monitor.part((part * PART) as u64, missing.len() as u64))?;
-            for ((_, hash), (matrix, truncated)) in texts.iter().zip(embedded) {
-                builder.push(*hash, &matrix)?;
-                waiting.push(*hash);
+            for (missing, (matrix, truncated)) in texts.iter().zip(embedded) {
+                builder.push(missing.run, missing.hash, &matrix)?;
+                waiting.push(missing.hash);
                 self.embedded += 1;
                 self.truncated += usize::from(truncated);
             }
@@ -154,11 +163,10 @@ impl Embedder {
         waiting: &mut Vec<TextHash>,
         monitor: &Monitor,
     ) -> Result<()> {
-        let segment = store.change(|store| store.stage(self.encoder, builder))?;
+        let places = store.change(|store| store.stage(self.encoder, builder))?;
         self.staged += 1;
         monitor.report(Stage::Writing, self.staged, None);
-        let placed = waiting.drain(..).zip(0..).map(|(hash, form)| (hash, FormRef { segment, form }));
-        self.places.extend(placed);
+        self.places.extend(waiting.drain(..).zip(places));
         Ok(())
     }
 }

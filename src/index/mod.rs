@@ -2,7 +2,9 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `space.rs` | [`Space`]: ranking the concepts of one kind |
+//! | `space.rs` | [`Space`]: the concepts of one kind |
+//! | `ranking.rs` | ranking them for texts and token matrices |
+//! | `pool.rs` | the threads that rankings run on |
 //! | `writer.rs` | [`IndexWriter`]: ingesting, dropping, compacting |
 //! | `ingest.rs` | from a release to embeddings and a catalog entry |
 //! | `report.rs` | [`IngestReport`]: what an ingest did |
@@ -12,6 +14,8 @@
 mod encoders;
 mod info;
 mod ingest;
+mod pool;
+mod ranking;
 mod report;
 mod space;
 mod writer;
@@ -32,6 +36,7 @@ use crate::ontology::{Release, ReleaseDiff, SpaceName};
 use crate::storage::catalog::CatalogRead;
 use crate::storage::{ReadStore, Snapshot, VerifyReport, verify};
 use encoders::LoadedEncoders;
+use pool::Pool;
 
 /// An index opened for reading. `Send + Sync` and cheap to clone; any number of processes may read beside one writer.
 ///
@@ -39,6 +44,7 @@ use encoders::LoadedEncoders;
 #[derive(Clone)]
 pub struct WorkIndex {
     inner: Arc<Inner>,
+    pool: Pool,
 }
 
 struct Inner {
@@ -56,7 +62,28 @@ impl WorkIndex {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let store = ReadStore::open(path.as_ref())?;
         let snapshot = Mutex::new(Arc::new(store.snapshot()?));
-        Ok(Self { inner: Arc::new(Inner { store, snapshot, encoders: Arc::default() }) })
+        Ok(Self { inner: Arc::new(Inner { store, snapshot, encoders: Arc::default() }), pool: Pool::default() })
+    }
+
+    /// The same index, whose spaces rank on the threads of a pool that the application has.
+    ///
+    /// Without this, a ranking runs on the rayon pool that it is called from; outside any, on rayon's global one. However many
+    /// threads ask at a time, no more work than the pool has.
+    pub fn with_pool(self, pool: Arc<rayon::ThreadPool>) -> Self {
+        Self { pool: Pool::of(pool), ..self }
+    }
+
+    /// The same index, whose spaces rank on `threads` threads of their own.
+    ///
+    /// ```no_run
+    /// let index = workindex::WorkIndex::open("work.index")?.with_threads(2)?;
+    /// # Ok::<(), workindex::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] for none, or more than the machine can start.
+    pub fn with_threads(self, threads: usize) -> Result<Self> {
+        Ok(Self { pool: Pool::sized(threads)?, ..self })
     }
 
     /// Opens an index for writing; see [`IndexWriter::open`].
@@ -112,7 +139,7 @@ impl WorkIndex {
         let mut snapshot = self.snapshot();
         loop {
             let generation = snapshot.catalog().generation()?;
-            match Space::open(snapshot, &name, &self.inner.encoders) {
+            match Space::open(snapshot, &name, &self.inner.encoders, &self.pool) {
                 // The pinned state may name a segment that a writer has collected since; the newest state does not.
                 Err(Error::Io { source, path, action }) if source.kind() == std::io::ErrorKind::NotFound => {
                     self.refresh()?;

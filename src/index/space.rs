@@ -1,18 +1,15 @@
-//! Ranking the concepts of one kind in one release.
+//! The concepts of one kind in one release. `ranking.rs` ranks them.
 
 use std::sync::{Arc, OnceLock};
 
-use rayon::prelude::*;
-use roaring::RoaringBitmap;
-
 use super::encoders::LoadedEncoders;
-use crate::encoder::Encoded;
+use super::pool::Pool;
+use crate::encoder::Encoder;
 use crate::error::{Error, Result};
 use crate::late_interaction::query::PreparedQuery;
 use crate::late_interaction::rotation::Rotation;
-use crate::monitor::Monitor;
 use crate::ontology::{Concept, Kind, SpaceName, fold_label};
-use crate::rank::{self, ExactMatch, Hit, RankOptions, Ranking, Scored};
+use crate::rank::{ExactMatch, ScanPlan};
 use crate::storage::catalog::{AliasList, CatalogRead};
 use crate::storage::{Snapshot, SpaceData};
 use crate::token_matrix::TokenMatrix;
@@ -22,21 +19,57 @@ use crate::token_matrix::TokenMatrix;
 /// `Send + Sync` and cheap to clone. A space stays what it is, whatever is committed, dropped or collected meanwhile.
 #[derive(Clone)]
 pub struct Space {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    snapshot: Arc<Snapshot>,
-    data: SpaceData,
+pub(super) struct Inner {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) data: SpaceData,
     aliases: OnceLock<AliasList>,
     encoders: Arc<LoadedEncoders>,
+    pub(super) pool: Pool,
+    plan: OnceLock<ScanPlan>,
+    rotation: OnceLock<Rotation>,
 }
 
 impl Space {
-    pub(super) fn open(snapshot: Arc<Snapshot>, name: &SpaceName, encoders: &Arc<LoadedEncoders>) -> Result<Self> {
+    pub(super) fn open(
+        snapshot: Arc<Snapshot>,
+        name: &SpaceName,
+        encoders: &Arc<LoadedEncoders>,
+        pool: &Pool,
+    ) -> Result<Self> {
         let data = snapshot.space(name)?;
-        let (aliases, encoders) = (OnceLock::new(), Arc::clone(encoders));
-        Ok(Self { inner: Arc::new(Inner { snapshot, data, aliases, encoders }) })
+        let (encoders, pool) = (Arc::clone(encoders), pool.clone());
+        let (aliases, plan, rotation) = Default::default();
+        Ok(Self { inner: Arc::new(Inner { snapshot, data, aliases, encoders, pool, plan, rotation }) })
+    }
+
+    /// The encoder of the space's texts, loaded when it is first asked for.
+    pub(super) fn encoder(&self) -> Result<Encoder> {
+        let Inner { snapshot, data, encoders, .. } = &*self.inner;
+        encoders.get(snapshot.paths(), &data.encoder)
+    }
+
+    /// The scan of all targets, laid out when it is first asked for.
+    pub(super) fn plan(&self) -> &ScanPlan {
+        self.inner.plan.get_or_init(|| ScanPlan::new(&self.inner.data, None))
+    }
+
+    /// A query ready to be ranked for.
+    ///
+    /// # Errors
+    /// [`Error::Matrix`] when its rows have another length than the space's, or a norm exceeds f32.
+    pub(super) fn prepare(&self, matrix: &TokenMatrix) -> Result<PreparedQuery> {
+        let dim = self.inner.data.encoder.dim as usize;
+        // Compared before a rotation of that dimension is made, which a damaged catalog could ask to be enormous.
+        if matrix.dim() != dim {
+            return Err(Error::Matrix {
+                expected: format!("rows of {dim} values, as the target space has them"),
+                got: format!("rows of {}", matrix.dim()),
+            });
+        }
+        PreparedQuery::new(matrix, self.inner.rotation.get_or_init(|| Rotation::new(dim)))
     }
 
     /// The space's name, with its release.
@@ -96,117 +129,8 @@ impl Space {
         snapshot.catalog().attribute_names(data.release, &data.kind)
     }
 
-    /// Ranks the space for a text. Runs on the current rayon pool; the result does not depend on its size.
-    ///
-    /// # Errors
-    /// [`Error::EmptyText`] for a text with nothing to embed, [`Error::InvalidOption`] for a rule out of its range or a
-    /// space whose encoder runs elsewhere, and what a damaged index gives.
-    pub fn rank(&self, text: &str, options: &RankOptions) -> Result<Ranking> {
-        options.rule.validate()?;
-        let text = text.trim();
-        check_not_empty(text)?;
-        let encoded = self.encoder()?.encode(text)?;
-        let mut rankings = self.rank_encoded(&[text], vec![encoded], options, &Monitor::silent())?;
-        rankings.pop().ok_or_else(no_ranking)
-    }
-
-    /// Ranks the space for many texts at once: encoded and scored in batches, on all cores of the current rayon pool.
-    ///
-    /// The rankings are in the order of the texts and equal to those of [`rank`](Self::rank) one by one, to within the
-    /// encoder's rounding.
-    ///
-    /// # Errors
-    /// As [`rank`](Self::rank), for the first text at fault, and [`Error::Cancelled`].
-    pub fn rank_batch<T: AsRef<str> + Sync>(
-        &self,
-        texts: &[T],
-        options: &RankOptions,
-        monitor: &Monitor,
-    ) -> Result<Vec<Ranking>> {
-        options.rule.validate()?;
-        let texts: Vec<&str> = texts.iter().map(|text| text.as_ref().trim()).collect();
-        texts.iter().try_for_each(|text| check_not_empty(text))?;
-        if texts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let encoded = self.encoder()?.encode_batch(&texts, monitor)?;
-        self.rank_encoded(&texts, encoded, options, monitor)
-    }
-
-    /// Ranks the space for a token matrix made elsewhere, by the same encoder as the space's.
-    ///
-    /// # Errors
-    /// [`Error::Matrix`] when its rows have another length than the space's, [`Error::InvalidOption`].
-    pub fn rank_matrix(&self, matrix: &TokenMatrix, options: &RankOptions) -> Result<Ranking> {
-        let mut rankings = self.rank_matrices(std::slice::from_ref(matrix), options, &Monitor::silent())?;
-        rankings.pop().ok_or_else(no_ranking)
-    }
-
-    /// Ranks the space for many token matrices.
-    ///
-    /// # Errors
-    /// As [`rank_matrix`](Self::rank_matrix), and [`Error::Cancelled`].
-    pub fn rank_matrices(
-        &self,
-        matrices: &[TokenMatrix],
-        options: &RankOptions,
-        monitor: &Monitor,
-    ) -> Result<Vec<Ranking>> {
-        let scored = self.score(&matrices.iter().collect::<Vec<_>>(), options, monitor)?;
-        scored.into_iter().map(|scored| self.ranking(None, false, scored)).collect()
-    }
-
-    fn encoder(&self) -> Result<crate::encoder::Encoder> {
-        let Inner { snapshot, data, encoders, .. } = &*self.inner;
-        encoders.get(snapshot.paths(), &data.encoder)
-    }
-
-    fn rank_encoded(
-        &self,
-        texts: &[&str],
-        encoded: Vec<Encoded>,
-        options: &RankOptions,
-        monitor: &Monitor,
-    ) -> Result<Vec<Ranking>> {
-        for (text, encoded) in texts.iter().zip(&encoded) {
-            if encoded.content_tokens == 0 {
-                return Err(empty(text, "the encoder's tokenizer finds no token in it"));
-            }
-        }
-        let matrices: Vec<&TokenMatrix> = encoded.iter().map(|encoded| &encoded.matrix).collect();
-        let scored = self.score(&matrices, options, monitor)?;
-        let rows = texts.iter().zip(&encoded).zip(scored);
-        rows.map(|((text, encoded), scored)| self.ranking(Some(text), encoded.truncated, scored)).collect()
-    }
-
-    fn score(&self, matrices: &[&TokenMatrix], options: &RankOptions, monitor: &Monitor) -> Result<Vec<Vec<Scored>>> {
-        options.rule.validate()?;
-        let Inner { snapshot, data, .. } = &*self.inner;
-        let allowed: Option<RoaringBitmap> =
-            options.filter.as_ref().map(|filter| rank::filter_targets(filter, snapshot, data)).transpose()?;
-        let rotation = Rotation::new(data.encoder.dim as usize);
-        let queries = matrices.par_iter().map(|matrix| PreparedQuery::new(matrix, &rotation));
-        let queries = queries.collect::<Result<Vec<_>>>()?;
-        rank::execute(data, &queries, &options.rule, allowed.as_ref(), options.k, monitor)
-    }
-
-    fn ranking(&self, query: Option<&str>, truncated: bool, scored: Vec<Scored>) -> Result<Ranking> {
-        let exact = query.map(|query| self.exact_matches(query)).transpose()?.unwrap_or_default();
-        let targets = &self.inner.data.targets;
-        let hit = |(at, scored): (usize, Scored)| {
-            let target = scored.target as usize;
-            // The table was checked to be sound when the space was opened: each target has an id and a label.
-            let (id, label) =
-                (targets.ids.get(target).unwrap_or_default(), targets.labels.get(target).unwrap_or_default());
-            let exact = exact.iter().find(|(at, _)| *at == scored.target).map(|(_, exact)| *exact);
-            Hit { rank: at + 1, score: scored.score, target, id, label, exact }
-        };
-        let hits = scored.into_iter().enumerate().map(hit).collect();
-        Ok(Ranking { query: query.map(str::to_string), truncated, space: self.name().clone(), hits })
-    }
-
     /// The targets that have the text as a label.
-    fn exact_matches(&self, text: &str) -> Result<Vec<(u32, ExactMatch)>> {
+    pub(super) fn exact_matches(&self, text: &str) -> Result<Vec<(u32, ExactMatch)>> {
         let Inner { snapshot, data, aliases, .. } = &*self.inner;
         let list = match aliases.get() {
             Some(list) => list,
@@ -236,17 +160,4 @@ impl std::fmt::Debug for Space {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Space").field("name", self.name()).field("len", &self.len()).finish_non_exhaustive()
     }
-}
-
-fn check_not_empty(text: &str) -> Result<()> {
-    if text.is_empty() { Err(empty(text, "it is empty or only white space")) } else { Ok(()) }
-}
-
-fn empty(text: &str, problem: &'static str) -> Error {
-    Error::EmptyText { text: text.chars().take(40).collect(), problem }
-}
-
-/// One query gives one ranking; this is what the impossible rest would be.
-fn no_ranking() -> Error {
-    Error::Matrix { expected: "one ranking".to_string(), got: "none".to_string() }
 }

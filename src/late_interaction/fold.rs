@@ -1,4 +1,16 @@
-//! From a block of similarities to a score: both directions of soft late interaction and MaxSim come from the same block.
+//! From similarities to scores: what a kernel's dot products become, for many surface forms at once.
+//!
+//! Sixteen surface forms lie side by side, one in each lane, and similarities come in the order that kernels make them: one line
+//! of values per query token; in it sixteen values for the forms' first rows, sixteen for their second ones, and so on. So the
+//! mean over the query's tokens (a softmax or maximum over the rows of each form) and the mean over the target's tokens (one
+//! over the tokens of the query, for each row) both happen lane by lane, whatever the forms' lengths: what lies beyond the end
+//! of a form has no weight.
+//!
+//! With weights from cosines and τ ≥ [`SHARED_SOFTMAX_MIN`], both directions share one set of weights exp((c − C)/τ): no
+//! maximum is needed, because a cosine lies within ±1. Otherwise each softmax subtracts its own maximum.
+//!
+//! A form's score depends on its own similarities alone, to the bit: not on its lane, on its neighbours or on the machine. All
+//! sums are in f32, over rows and over tokens in order.
 //!
 //! # How an error of the similarities carries over
 //!
@@ -8,127 +20,316 @@
 //!
 //! > δ + (max c − min c) · tanh(η/2).
 //!
-//! For cosine weights it is also at most δ (1 + 2 ln n), whatever the temperature. For raw weights there is no such
-//! rescue: with κ/τ in the thousands the softmax itself is ill-conditioned, and two tokens whose raw products differ by
-//! less than the rows' precision may change places. The score is then still a convex combination of true cosines.
+//! For cosine weights there is also a bound that does not depend on the temperature ([`bound`](super::bound)). For raw weights
+//! there is no such rescue: with κ/τ in the thousands the softmax itself is ill-conditioned, and two tokens whose raw products
+//! differ by less than the rows' precision may change places. The score is then still a convex combination of true cosines.
+//!
+//! # Rounding
+//!
+//! With u = 2⁻²⁴, m query tokens and n rows, a score is within [`rounding`] of the exact one of the same similarities: a weight
+//! is off by a relative 2e-7 of the exponential and by 2u · 87 of its argument, which moves a soft row score by no more than
+//! the range 2 of cosines times that; sums of n and m positive terms, their ratio and the mean add (n + m + 4) · 2u.
 
-use super::exp::exp_non_positive;
-use super::{Direction, Interaction, Rule, Weights};
+use super::exp::{MulAdd, exp_in_range, exp_non_positive};
+use super::lanes::{LANES, Lanes, load, map, select, zip};
 
-/// The similarities of one query with one target.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Similarities<'a> {
-    /// m × n cosines, query-major; m and n are the numbers of norms.
-    pub(crate) cos: &'a [f32],
-    /// Norms of the query's raw rows.
-    pub(crate) query_norms: &'a [f32],
-    /// Norms of the target's raw rows.
-    pub(crate) target_norms: &'a [f32],
+/// The smallest temperature at which weights exp((c − C)/τ), |c| ≤ C, stay within what f32 holds: 2C / 87.
+pub(crate) const SHARED_SOFTMAX_MIN: f32 = 0.0235;
+/// C: cosines of unit rows are within ±1 but for rounding. What an approximate cosine has beyond is cut off.
+const LIMIT: f32 = 1.0 + 1.0 / 1024.0;
+
+/// Upper bound of what rounding adds to a folded score.
+pub(crate) fn rounding(query_tokens: usize, target_rows: usize) -> f64 {
+    const U: f64 = 1.0 / (1u64 << 24) as f64;
+    2.0 * (2e-7 + 174.0 * U) + (query_tokens + target_rows + 4) as f64 * 2.0 * U
 }
 
-/// Buffers of [`fold`], to be kept between targets.
+/// How a row of similarities becomes one number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Reduce {
+    /// Its maximum.
+    Max,
+    /// Its mean under softmax weights, from cosines at a temperature of at least [`SHARED_SOFTMAX_MIN`].
+    SharedSoftmax {
+        /// 1/τ.
+        inverse: f32,
+    },
+    /// Its mean under softmax weights of any kind and temperature.
+    Softmax {
+        /// τ.
+        temperature: f32,
+        /// Whether logits are raw dot products, not cosines.
+        raw: bool,
+    },
+}
+
+/// What is to be made of similarities.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct FoldSpec {
+    /// How each token's similarities are reduced.
+    pub(crate) reduce: Reduce,
+    /// Whether the mean over the query's tokens takes part.
+    pub(crate) over_query: bool,
+    /// Whether the mean over the target's rows takes part. If both do, the score is the mean of the two.
+    pub(crate) over_target: bool,
+}
+
+/// The similarities of sixteen surface forms with the tokens of one query.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FoldInput<'a> {
+    /// From the first token's similarities with the forms' first rows on.
+    pub(crate) cos: &'a [f32],
+    /// Values from one token to the next.
+    pub(crate) stride: usize,
+    /// How many rows each form has; 0 for a lane without a form.
+    pub(crate) lengths: &'a [u32; LANES],
+    /// Norms of the query's raw rows, one per token. Read for raw weights only, but for their number.
+    pub(crate) query_norms: &'a [f32],
+    /// Norms of the forms' raw rows, block after block. Read for raw weights only.
+    pub(crate) row_norms: &'a [f32],
+}
+
+/// Buffers of a fold, to be kept between calls.
 #[derive(Debug, Default)]
 pub(crate) struct FoldScratch {
-    transposed: Vec<f32>,
-    weights: Vec<f32>,
+    /// Per query token: the sum of its weights, or its largest similarity or logit.
+    sums: Vec<Lanes>,
+    /// Per query token: the sum of its weighted similarities.
+    weighted: Vec<Lanes>,
+    /// Per row and query token.
+    logits: Vec<Lanes>,
 }
 
-/// The score of a block under a soft or MaxSim rule. Softmaxes subtract their maximum, so no temperature and no norm
-/// overflows; sums are in f64 and in order, so the block alone decides the bits.
-pub(crate) fn fold(rule: &Rule, block: &Similarities<'_>, scratch: &mut FoldScratch) -> f32 {
-    let score = match rule.direction {
-        Direction::Query => mean_over_query(rule, block, &mut scratch.weights),
-        Direction::Target => mean_over_target(rule, block, scratch),
-        Direction::Both => {
-            (mean_over_query(rule, block, &mut scratch.weights) + mean_over_target(rule, block, scratch)) / 2.0
+/// The scores of sixteen forms; 0 for a lane without a form.
+///
+/// Inlined into each kernel's function, which decides what it is compiled for and whether `A` rounds once or twice.
+#[inline(always)]
+pub(super) fn fold<A: MulAdd>(spec: &FoldSpec, input: &FoldInput<'_>, scratch: &mut FoldScratch, out: &mut Lanes) {
+    *out = [0.0; LANES];
+    let m = input.query_norms.len();
+    let height = input.lengths.iter().copied().max().unwrap_or(0) as usize;
+    let last = m.saturating_sub(1) * input.stride + height * LANES;
+    if m == 0 || height == 0 || height * LANES > input.stride || input.cos.len() < last {
+        debug_assert!(height == 0, "{m} tokens, {height} rows, stride {}", input.stride);
+        return;
+    }
+    let (over_query, over_target) = match spec.reduce {
+        Reduce::Max => fold_max(input, height, scratch),
+        Reduce::SharedSoftmax { inverse } => fold_shared::<A>(input, height, inverse, scratch),
+        Reduce::Softmax { temperature, raw } => {
+            make_logits(input, height, f64::from(temperature), raw, scratch);
+            fold_softmax::<A>(spec, input, height, scratch)
         }
     };
-    score as f32
-}
-
-fn mean_over_target(rule: &Rule, block: &Similarities<'_>, scratch: &mut FoldScratch) -> f64 {
-    let FoldScratch { transposed, weights } = scratch;
-    let n = block.target_norms.len();
-    transposed.clear();
-    transposed.extend((0..n).flat_map(|j| block.cos.iter().skip(j).step_by(n)));
-    let exchanged = Similarities { cos: transposed, query_norms: block.target_norms, target_norms: block.query_norms };
-    mean_over_query(rule, &exchanged, weights)
-}
-
-fn mean_over_query(rule: &Rule, block: &Similarities<'_>, weights: &mut Vec<f32>) -> f64 {
-    let n = block.target_norms.len().max(1);
-    let rows = block.cos.chunks_exact(n).zip(block.query_norms);
-    let sum: f64 = match rule.interaction {
-        Interaction::MaxSim => rows.map(|(cos, _)| f64::from(largest(cos))).sum(),
-        _ => rows.map(|(cos, &norm)| attend(rule, cos, norm, block.target_norms, weights)).sum(),
+    let tokens = m as f32;
+    *out = match (spec.over_query, spec.over_target) {
+        (true, false) => map(&over_query, |sum| sum / tokens),
+        (false, true) => zip(&over_target, &lengths(input), |sum, n| sum / n),
+        _ => {
+            let over_target = zip(&over_target, &lengths(input), |sum, n| sum / n);
+            zip(&over_query, &over_target, |sum, mean| (sum / tokens + mean) * 0.5)
+        }
     };
-    sum / block.query_norms.len().max(1) as f64
+    *out = select(&present(input, 0), out, &[0.0; LANES]);
 }
 
-/// Σⱼ aⱼ cⱼ with aⱼ = softmax over j of wⱼ / τ; wⱼ = cⱼ, or cⱼ · `norm` · `norms`ⱼ for raw weights. 0 of nothing.
-pub(crate) fn attend(rule: &Rule, cos: &[f32], norm: f32, norms: &[f32], weights: &mut Vec<f32>) -> f64 {
-    weights.clear();
-    match rule.weights {
-        Weights::Cosine => {
-            let top = largest(cos);
-            weights.extend(cos.iter().map(|c| exp_non_positive((c - top) / rule.temperature)));
+/// The similarities of a token with row `row` of each form, each within ±[`LIMIT`].
+#[inline(always)]
+fn cosines(input: &FoldInput<'_>, token: usize, row: usize) -> Lanes {
+    // `fold` compared the lengths.
+    let raw = load(&input.cos[token * input.stride + row * LANES..][..LANES]);
+    map(&raw, |c| {
+        let c = if c > -LIMIT { c } else { -LIMIT };
+        if c < LIMIT { c } else { LIMIT }
+    })
+}
+
+/// Which forms have a row `row`.
+#[inline(always)]
+fn present(input: &FoldInput<'_>, row: usize) -> [bool; LANES] {
+    let mut out = [false; LANES];
+    for l in 0..LANES {
+        out[l] = input.lengths[l] > row as u32;
+    }
+    out
+}
+
+/// The lengths as numbers to divide by.
+#[inline(always)]
+fn lengths(input: &FoldInput<'_>) -> Lanes {
+    let mut out = [0.0; LANES];
+    for l in 0..LANES {
+        out[l] = input.lengths[l] as f32;
+    }
+    out
+}
+
+#[inline(always)]
+fn add(a: &Lanes, b: &Lanes) -> Lanes {
+    zip(a, b, |a, b| a + b)
+}
+
+#[inline(always)]
+fn larger(a: &Lanes, b: &Lanes) -> Lanes {
+    zip(a, b, |a, b| if b > a { b } else { a })
+}
+
+/// The sums over tokens and over rows of the largest similarities.
+#[inline(always)]
+fn fold_max(input: &FoldInput<'_>, height: usize, scratch: &mut FoldScratch) -> (Lanes, Lanes) {
+    let m = input.query_norms.len();
+    scratch.sums.clear();
+    scratch.sums.resize(m, [-LIMIT; LANES]);
+    let mut over_target = [0.0; LANES];
+    for row in 0..height {
+        let here = present(input, row);
+        let mut top = [-LIMIT; LANES];
+        for t in 0..m {
+            let c = select(&here, &cosines(input, t, row), &[-LIMIT; LANES]);
+            top = larger(&top, &c);
+            scratch.sums[t] = larger(&scratch.sums[t], &c);
         }
-        // In f64, where the product of two f32 norms neither overflows nor loses the digits that decide.
-        Weights::Raw => {
-            let raw = || cos.iter().zip(norms).map(|(&c, &n)| f64::from(c) * f64::from(norm) * f64::from(n));
-            let top = raw().fold(f64::NEG_INFINITY, f64::max);
-            let tau = f64::from(rule.temperature);
-            weights.extend(raw().map(|w| exp_non_positive(((w - top) / tau) as f32)));
+        over_target = add(&over_target, &select(&here, &top, &[0.0; LANES]));
+    }
+    (scratch.sums.iter().fold([0.0; LANES], |sum, top| add(&sum, top)), over_target)
+}
+
+/// The sums over tokens and over rows of the softmax means, both from the same weights.
+#[inline(always)]
+fn fold_shared<A: MulAdd>(
+    input: &FoldInput<'_>,
+    height: usize,
+    inverse: f32,
+    scratch: &mut FoldScratch,
+) -> (Lanes, Lanes) {
+    let m = input.query_norms.len();
+    clear_sums(scratch, m);
+    let (sums, weighted_sums) = (&mut scratch.sums[..m], &mut scratch.weighted[..m]);
+    let mut over_target = [0.0; LANES];
+    for row in 0..height {
+        let here = present(input, row);
+        let (mut sum, mut weighted) = ([0.0; LANES], [0.0; LANES]);
+        for t in 0..m {
+            let c = cosines(input, t, row);
+            let w = map(&c, |c| exp_in_range::<A>((c - LIMIT) * inverse));
+            let w = select(&here, &w, &[0.0; LANES]);
+            sum = add(&sum, &w);
+            weighted = add_product::<A>(&w, &c, &weighted);
+            sums[t] = add(&sums[t], &w);
+            weighted_sums[t] = add_product::<A>(&w, &c, &weighted_sums[t]);
+        }
+        let mean = zip(&weighted, &sum, |weighted, sum| weighted / sum);
+        over_target = add(&over_target, &select(&here, &mean, &[0.0; LANES]));
+    }
+    (sum_of_means(scratch), over_target)
+}
+
+/// The logits of every token and row: c / τ, or c ‖eᵢ‖ ‖fⱼ‖ / τ. They are made in f64, where no two norms overflow; one beyond
+/// f32 is the largest f32. A row that a form does not have gets the smallest.
+#[inline(always)]
+fn make_logits(input: &FoldInput<'_>, height: usize, temperature: f64, raw: bool, scratch: &mut FoldScratch) {
+    let m = input.query_norms.len();
+    scratch.logits.clear();
+    for row in 0..height {
+        let here = present(input, row);
+        let norms = if raw { load(input.row_norms.get(row * LANES..).unwrap_or_default()) } else { [1.0; LANES] };
+        for t in 0..m {
+            let factor = if raw { f64::from(input.query_norms[t]) / temperature } else { 1.0 / temperature };
+            let logits = zip(&cosines(input, t, row), &norms, |c, n| {
+                let l = f64::from(c) * (factor * f64::from(n));
+                let l = if l > f64::from(f32::MIN) { l } else { f64::from(f32::MIN) };
+                (if l < f64::from(f32::MAX) { l } else { f64::from(f32::MAX) }) as f32
+            });
+            scratch.logits.push(select(&here, &logits, &[f32::MIN; LANES]));
         }
     }
-    let (mut sum, mut weighted) = (0.0f64, 0.0f64);
-    for (&a, &c) in weights.iter().zip(cos) {
-        sum += f64::from(a);
-        weighted += f64::from(a) * f64::from(c);
-    }
-    // The largest weight is 1, so the sum is 0 only where there is nothing to weigh.
-    if sum > 0.0 { weighted / sum } else { 0.0 }
 }
 
-fn largest(values: &[f32]) -> f32 {
-    values.iter().copied().fold(f32::NEG_INFINITY, f32::max)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BLOCK: Similarities<'_> = Similarities {
-        cos: &[0.5, 0.25, -0.5, 1.0, 0.0, 0.75],
-        query_norms: &[1.0, 2.0],
-        target_norms: &[1.0, 1.0, 4.0],
+/// The sums over tokens and over rows of the softmax means, each with its own maximum subtracted.
+#[inline(always)]
+fn fold_softmax<A: MulAdd>(
+    spec: &FoldSpec,
+    input: &FoldInput<'_>,
+    height: usize,
+    scratch: &mut FoldScratch,
+) -> (Lanes, Lanes) {
+    let over_target = match spec.over_target {
+        true => softmax_over_tokens::<A>(input, height, &scratch.logits),
+        false => [0.0; LANES],
     };
+    let over_query = match spec.over_query {
+        true => softmax_over_rows::<A>(input, height, &scratch.logits),
+        false => [0.0; LANES],
+    };
+    (over_query, over_target)
+}
 
-    #[test]
-    fn max_sim_in_every_direction() {
-        let score = |direction| fold(&Rule { direction, ..Rule::max_sim() }, &BLOCK, &mut FoldScratch::default());
-        assert_eq!(score(Direction::Query), 0.75);
-        assert_eq!(score(Direction::Target), ((1.0f64 + 0.25 + 0.75) / 3.0) as f32);
-        assert_eq!(score(Direction::Both), ((0.75f64 + 2.0 / 3.0) / 2.0) as f32);
-    }
-
-    #[test]
-    fn raw_weights_are_scaled_by_both_norms() {
-        let rule = Rule { direction: Direction::Query, weights: Weights::Raw, ..Rule::soft(1.0) };
-        let row = |logits: [f64; 3], cos: [f64; 3]| {
-            let weights = logits.map(f64::exp);
-            weights.iter().zip(cos).map(|(a, c)| a * c).sum::<f64>() / weights.iter().sum::<f64>()
-        };
-        let expected = (row([0.5, 0.25, -2.0], [0.5, 0.25, -0.5]) + row([2.0, 0.0, 6.0], [1.0, 0.0, 0.75])) / 2.0;
-        let got = fold(&rule, &BLOCK, &mut FoldScratch::default());
-        assert!((f64::from(got) - expected).abs() <= 1e-6, "{got} {expected}");
-    }
-
-    #[test]
-    fn an_empty_block_scores_zero() {
-        let empty = Similarities { cos: &[], query_norms: &[], target_norms: &[] };
-        for rule in [Rule::default(), Rule::max_sim()] {
-            assert_eq!(fold(&rule, &empty, &mut FoldScratch::default()), 0.0);
+#[inline(always)]
+fn softmax_over_tokens<A: MulAdd>(input: &FoldInput<'_>, height: usize, logits: &[Lanes]) -> Lanes {
+    let m = input.query_norms.len();
+    let mut total = [0.0; LANES];
+    for row in 0..height {
+        let logits = &logits[row * m..(row + 1) * m];
+        let mut top = [f32::MIN; LANES];
+        for l in logits {
+            top = larger(&top, l);
         }
+        let (mut sum, mut weighted) = ([0.0; LANES], [0.0; LANES]);
+        for t in 0..m {
+            let w = zip(&logits[t], &top, |l, top| exp_non_positive::<A>(l - top));
+            sum = add(&sum, &w);
+            weighted = add_product::<A>(&w, &cosines(input, t, row), &weighted);
+        }
+        let mean = zip(&weighted, &sum, |weighted, sum| weighted / sum);
+        total = add(&total, &select(&present(input, row), &mean, &[0.0; LANES]));
     }
+    total
+}
+
+#[inline(always)]
+fn softmax_over_rows<A: MulAdd>(input: &FoldInput<'_>, height: usize, logits: &[Lanes]) -> Lanes {
+    let m = input.query_norms.len();
+    let mut total = [0.0; LANES];
+    for t in 0..m {
+        let mut top = [f32::MIN; LANES];
+        for row in 0..height {
+            top = larger(&top, &logits[row * m + t]);
+        }
+        let (mut sum, mut weighted) = ([0.0; LANES], [0.0; LANES]);
+        for row in 0..height {
+            let w = zip(&logits[row * m + t], &top, |l, top| exp_non_positive::<A>(l - top));
+            let w = select(&present(input, row), &w, &[0.0; LANES]);
+            sum = add(&sum, &w);
+            weighted = add_product::<A>(&w, &cosines(input, t, row), &weighted);
+        }
+        total = add(&total, &zip(&weighted, &sum, |weighted, sum| weighted / sum));
+    }
+    total
+}
+
+/// a · b + c.
+#[inline(always)]
+fn add_product<A: MulAdd>(a: &Lanes, b: &Lanes, c: &Lanes) -> Lanes {
+    let mut out = [0.0; LANES];
+    for l in 0..LANES {
+        out[l] = A::mul_add(a[l], b[l], c[l]);
+    }
+    out
+}
+
+#[inline(always)]
+fn clear_sums(scratch: &mut FoldScratch, m: usize) {
+    for sums in [&mut scratch.sums, &mut scratch.weighted] {
+        sums.clear();
+        sums.resize(m, [0.0; LANES]);
+    }
+}
+
+#[inline(always)]
+fn sum_of_means(scratch: &FoldScratch) -> Lanes {
+    let mut total = [0.0; LANES];
+    for (weighted, sum) in scratch.weighted.iter().zip(&scratch.sums) {
+        total = add(&total, &zip(weighted, sum, |weighted, sum| weighted / sum));
+    }
+    total
 }

@@ -17,7 +17,7 @@ pub(crate) const BLOCK_ROWS: usize = 16;
 /// Dimensions of a group.
 const GROUP: usize = 4;
 /// Bytes of a group of a whole block: one cache line.
-const LINE: usize = BLOCK_ROWS * GROUP;
+pub(crate) const LINE: usize = BLOCK_ROWS * GROUP;
 /// The byte of the value 0.
 const ZERO: u8 = 128;
 

@@ -1,25 +1,29 @@
 //! The scoring rules and their kernels: pure functions over slices.
 //!
 //! Rows are stored as [`quantize`] says (rotated, in two byte planes, the scan plane in the order of [`layout`]); a query
-//! is [prepared](query) once and [scored](scorer) against restored rows, with dot products from a [`kernel`] that
-//! [`fold`] turns into a score. [`mod@reference`] says the same in f64 and without any of this.
+//! is [prepared](query) once and [packed] for scans. A [rule](Rule) is one or two [passes](pass) over stored rows; a [`kernel`]
+//! makes their similarities and [folds](fold) them into scores; a scan's are within a [`bound`] of the full-precision ones.
+//! [`mod@reference`] says the same in f64 and without any of this.
 
+pub(crate) mod bound;
 mod exp;
 pub(crate) mod fold;
 pub(crate) mod kernel;
+pub(crate) mod lanes;
 pub(crate) mod layout;
+pub(crate) mod packed;
+pub(crate) mod pass;
 pub(crate) mod quantize;
 pub(crate) mod query;
 pub mod reference;
 pub(crate) mod rotation;
 mod rule;
-pub(crate) mod scorer;
 pub(crate) mod unit;
 
 #[cfg(test)]
 mod format_golden;
 #[cfg(test)]
-mod scorer_tests;
+mod score_tests;
 #[cfg(test)]
 mod test_matrices;
 

@@ -58,8 +58,8 @@ impl PreparedQuery {
     }
 
     /// The norm of the raw pooled vector.
-    pub(crate) fn pooled_norm(&self) -> f32 {
-        self.pooled_norm
+    pub(crate) fn pooled_norm(&self) -> &f32 {
+        &self.pooled_norm
     }
 }
 
@@ -72,7 +72,7 @@ mod tests {
         let matrix = TokenMatrix::new(2, vec![3.0, 4.0, 0.0, 0.0, 6.0, 8.0]).unwrap();
         let query = PreparedQuery::new(&matrix, &Rotation::new(2)).unwrap();
         assert_eq!(query.norms(), [5.0, 0.0, 10.0]);
-        assert_eq!(query.pooled_norm(), 5.0);
+        assert_eq!(*query.pooled_norm(), 5.0);
         assert_eq!(query.rows()[2..4], [0.0, 0.0]);
         assert_eq!(query.rows()[..2], query.rows()[4..]);
         assert_eq!(query.pooled(), &query.rows()[..2]);

@@ -109,24 +109,6 @@ impl Rule {
             got: self.temperature.to_string(),
         })
     }
-
-    /// Whether the score depends on the target's rows.
-    pub(crate) fn needs_rows(&self) -> bool {
-        match self.interaction {
-            Interaction::Soft | Interaction::MaxSim => true,
-            Interaction::ContextMatch => self.direction != Direction::Query,
-            Interaction::MeanPool => false,
-        }
-    }
-
-    /// Whether the score depends on the target's pooled vector.
-    pub(crate) fn needs_pooled(&self) -> bool {
-        match self.interaction {
-            Interaction::Soft | Interaction::MaxSim => false,
-            Interaction::ContextMatch => self.direction != Direction::Target,
-            Interaction::MeanPool => true,
-        }
-    }
 }
 
 impl std::fmt::Display for Rule {

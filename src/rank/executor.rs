@@ -1,118 +1,142 @@
-//! Scores every target that a filter lets through, in parallel, and keeps the best.
+//! Ranks a space for queries: chooses between scanning with a certificate, scoring everything, and scoring a few.
 
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
-use super::top_k::{Scored, TopK};
+use super::batch::{Batch, batches};
+use super::certify::{Case, Outcome, Targets};
+use super::plan::ScanPlan;
+use super::sweep::{Engine, Precision, sweep};
 use crate::error::Result;
 use crate::late_interaction::Rule;
-use crate::late_interaction::kernel::detect;
+use crate::late_interaction::kernel::{Kernel, detect};
 use crate::late_interaction::query::PreparedQuery;
-use crate::late_interaction::scorer::{Scorer, Scratch, TargetRows, concept_score};
 use crate::monitor::{Monitor, Stage};
 use crate::storage::SpaceData;
-use crate::storage::catalog::FormRef;
 
-/// Queries scored together, so that restoring a target's rows is paid once for all of them.
-const PANEL: usize = 32;
-/// Targets of one task: some tens of tasks for a space of 14,000, so that cores finish together.
-const TASK: usize = 256;
+/// The most queries of a panel: they share each reading of the rows.
+const PANEL: usize = 64;
+/// The most numbers that a panel keeps at a time, 64 MiB of them.
+const PANEL_NUMBERS: usize = 16 << 20;
+/// A space of fewer blocks × query tokens is swept where the call comes from: less work than waking another thread.
+const PARALLEL_WORK: usize = 2048;
+/// Full precision costs about as much as so many scans, so that asking for more than one target in so many is answered by it.
+const FULL_SHARE: usize = 8;
 
-/// Ranks a space for each query: the best `k` targets, or all.
+/// What is asked of a space.
+pub(crate) struct Request<'a> {
+    /// The rules, answered in one pass over the data.
+    pub(crate) rules: &'a [Rule],
+    /// The targets that take part; all of them without.
+    pub(crate) allowed: Option<&'a RoaringBitmap>,
+    /// How many hits; all without.
+    pub(crate) k: Option<usize>,
+    /// Whether other threads than the calling one may help.
+    pub(crate) parallel: bool,
+}
+
+/// Ranks a space for each query under each rule, query after query.
 ///
-/// A score depends on its query and target alone, and equal scores are in the order of the targets, so the result is
-/// the same at every thread count and in every batch.
+/// A score depends on its query, rule and target alone, and equal scores are in the order of the targets, so the result is
+/// the same at every thread count and in every batch. `all` is the plan of the space's every target.
 pub(crate) fn execute(
     space: &SpaceData,
+    all: &ScanPlan,
     queries: &[PreparedQuery],
-    rule: &Rule,
-    allowed: Option<&RoaringBitmap>,
-    k: Option<usize>,
+    request: &Request<'_>,
     monitor: &Monitor,
-) -> Result<Vec<Vec<Scored>>> {
-    let targets: Vec<u32> = match allowed {
-        Some(allowed) => allowed.iter().collect(),
-        None => (0..space.targets.len() as u32).collect(),
-    };
-    let k = k.unwrap_or(targets.len());
-    tracing::debug!(space = %space.name, queries = queries.len(), targets = targets.len(), kernel = detect().name());
-    let mut rankings = Vec::with_capacity(queries.len());
-    for panel in queries.chunks(PANEL) {
+) -> Result<Vec<Vec<Outcome>>> {
+    execute_on(detect(), space, all, queries, request, monitor)
+}
+
+/// As [`execute`], on a given kernel.
+pub(super) fn execute_on(
+    kernel: &'static dyn Kernel,
+    space: &SpaceData,
+    all: &ScanPlan,
+    queries: &[PreparedQuery],
+    request: &Request<'_>,
+    monitor: &Monitor,
+) -> Result<Vec<Vec<Outcome>>> {
+    let filtered = request.allowed.map(|allowed| (ScanPlan::new(space, Some(allowed)), Targets::Some(allowed.iter().collect())));
+    let everything = Targets::All(space.targets.len() as u32);
+    let (plan, targets) = filtered.as_ref().map_or((all, &everything), |(plan, targets)| (plan, targets));
+    tracing::debug!(space = %space.name, queries = queries.len(), targets = targets.len(), kernel = kernel.name());
+    let mut outcomes = Vec::with_capacity(queries.len());
+    for panel in queries.chunks(panel_size(plan, request.rules.len())) {
         monitor.check()?;
-        rankings.append(&mut rank_panel(space, panel, rule, &targets, k));
-        monitor.report(Stage::Ranking, rankings.len() as u64, Some(queries.len() as u64));
+        let engine = Engine { space, kernel, parallel: request.parallel && pays(plan, panel) };
+        outcomes.append(&mut rank_panel(&engine, plan, targets, panel, request));
+        monitor.report(Stage::Ranking, outcomes.len() as u64, Some(queries.len() as u64));
     }
-    Ok(rankings)
+    Ok(outcomes)
 }
 
-fn rank_panel(space: &SpaceData, panel: &[PreparedQuery], rule: &Rule, targets: &[u32], k: usize) -> Vec<Vec<Scored>> {
-    let tasks: Vec<Vec<f32>> = targets.par_chunks(TASK).map(|task| score_task(space, panel, rule, task)).collect();
-    let best = |query: usize| {
-        let mut top = TopK::new(k);
-        for (task, scores) in targets.chunks(TASK).zip(&tasks) {
-            let scores = scores.iter().skip(query).step_by(panel.len());
-            task.iter().zip(scores).for_each(|(&target, &score)| top.offer(Scored { score, target }));
-        }
-        top.into_sorted()
+fn panel_size(plan: &ScanPlan, rules: usize) -> usize {
+    (PANEL_NUMBERS / (plan.n_slots() * rules).max(1)).clamp(1, PANEL)
+}
+
+/// Whether it pays to use other threads.
+fn pays(plan: &ScanPlan, panel: &[PreparedQuery]) -> bool {
+    let tokens: usize = panel.iter().map(|query| query.norms().len()).sum();
+    rayon::current_num_threads() > 1 && plan.n_blocks() * tokens >= PARALLEL_WORK
+}
+
+/// How the targets of a panel are scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strategy {
+    /// Bounds by a scan, then full precision where they leave something open.
+    Certify,
+    /// All at full precision, in one sweep.
+    Sweep,
+    /// All at full precision, one by one.
+    Each,
+}
+
+fn strategy(plan: &ScanPlan, targets: &Targets, k: usize) -> Strategy {
+    // A group costs a scan about what one of its forms costs by itself.
+    if plan.n_forms() <= plan.n_slots() / 16 {
+        Strategy::Each
+    } else if k.saturating_mul(FULL_SHARE) >= targets.len() {
+        Strategy::Sweep
+    } else {
+        Strategy::Certify
+    }
+}
+
+fn rank_panel(
+    engine: &Engine<'_>,
+    plan: &ScanPlan,
+    targets: &Targets,
+    panel: &[PreparedQuery],
+    request: &Request<'_>,
+) -> Vec<Vec<Outcome>> {
+    let k = request.k.unwrap_or(targets.len());
+    let strategy = strategy(plan, targets, k);
+    let batches = batches(panel, request.rules);
+    let numbers = match strategy {
+        Strategy::Certify => sweep(engine, plan, &batches, Precision::Bounds),
+        Strategy::Sweep => sweep(engine, plan, &batches, Precision::Full),
+        Strategy::Each => Vec::new(),
     };
-    (0..panel.len()).into_par_iter().map(best).collect()
-}
-
-/// The scores of some targets for all queries of a panel, target after target.
-fn score_task(space: &SpaceData, panel: &[PreparedQuery], rule: &Rule, task: &[u32]) -> Vec<f32> {
-    let scorers: Vec<Scorer> = panel.iter().map(|query| Scorer::new(*rule, query, detect())).collect();
-    let mut scores = Vec::with_capacity(task.len() * panel.len());
-    let (mut rows, mut scratch) = (RestoredForm::default(), Scratch::default());
-    // Scores of the forms of one target, query after query.
-    let mut of_forms: Vec<Vec<f32>> = vec![Vec::new(); panel.len()];
-    for &target in task {
-        of_forms.iter_mut().for_each(Vec::clear);
-        for &place in space.targets.forms(target as usize) {
-            rows.restore(space, rule, place);
-            let target = rows.view();
-            for (scorer, scores) in scorers.iter().zip(&mut of_forms) {
-                scores.push(scorer.score(&target, &mut scratch));
-            }
+    let one = |(line, (batch, query, rule)): (usize, (&Batch<'_>, usize, usize))| {
+        let numbers = numbers.get(line).map(Vec::as_slice).unwrap_or_default();
+        let case = Case { engine, plan, targets, batch, query, rule };
+        match strategy {
+            Strategy::Certify => case.certify(numbers, k),
+            Strategy::Sweep => case.select(numbers, k),
+            Strategy::Each => case.each(k),
         }
-        // Every target has a form: the table was checked when the space was opened.
-        scores.extend(of_forms.iter().map(|forms| concept_score(forms).unwrap_or(f32::NEG_INFINITY)));
-    }
-    scores
-}
-
-/// A surface form at master precision; the buffers are reused from form to form.
-#[derive(Default)]
-struct RestoredForm {
-    hi: Vec<i8>,
-    rows: Vec<f32>,
-    norms: Vec<f32>,
-    pooled: Vec<f32>,
-    pooled_norm: f32,
-}
-
-impl RestoredForm {
-    /// Restores what the rule needs of a form.
-    fn restore(&mut self, space: &SpaceData, rule: &Rule, place: FormRef) {
-        self.rows.clear();
-        self.norms.clear();
-        self.pooled.clear();
-        // Every form's segment was mapped, and the form found in it, when the space was opened.
-        let Some(segment) = space.segment(place) else { return };
-        let (tokens, pooled) = (segment.tokens(), segment.pooled());
-        if rule.needs_rows() {
-            let rows = segment.rows_of(place.form);
-            self.norms.extend_from_slice(&tokens.norms[rows.clone()]);
-            tokens.restore(rows, &mut self.hi, &mut self.rows);
-        }
-        if rule.needs_pooled() {
-            let form = place.form as usize;
-            self.pooled_norm = pooled.norms[form];
-            pooled.restore(form..form + 1, &mut self.hi, &mut self.pooled);
-        }
-    }
-
-    fn view(&self) -> TargetRows<'_> {
-        let Self { rows, norms, pooled, pooled_norm, .. } = self;
-        TargetRows { rows, norms, pooled, pooled_norm: *pooled_norm }
-    }
+    };
+    let n_rules = request.rules.len();
+    let lines = batches.iter().flat_map(|batch| {
+        (0..batch.queries().len()).flat_map(move |query| (0..n_rules).map(move |rule| (batch, query, rule)))
+    });
+    let lines: Vec<_> = lines.enumerate().collect();
+    let outcomes: Vec<Outcome> = match engine.parallel && panel.len() > 1 {
+        true => lines.into_par_iter().map(one).collect(),
+        false => lines.into_iter().map(one).collect(),
+    };
+    let mut rest = outcomes.into_iter();
+    panel.iter().map(|_| rest.by_ref().take(n_rules).collect()).collect()
 }

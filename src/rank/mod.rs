@@ -2,19 +2,31 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `executor.rs` | scores every target that a filter lets through, in parallel, and keeps the best |
+//! | `executor.rs` | ranks a space for queries: scan and certificate, everything at full precision, or a few by themselves |
+//! | `plan.rs` | which parts of which segments are read, in tasks for several threads |
+//! | `batch.rs` | queries and rules made ready: the rows that their passes need, packed together |
+//! | `sweep.rs` | one pass over the rows: upper bounds from the scan copy, or scores from the master copy |
+//! | `certify.rs` | [`Certificate`]: from bounds to the exact best |
+//! | `rescore.rs` | full-precision scores of chosen surface forms |
 //! | `filter.rs` | [`Filter`]: which targets take part |
 //! | `top_k.rs` | the best k scores, in the one order that rankings have |
-//! | `ranking.rs` | [`RankOptions`], [`Ranking`], [`Hit`] |
+//! | `ranking.rs` | [`RankOptions`], [`Ranking`], [`Hit`], [`RankedTargets`] |
 
+mod batch;
+mod certify;
 mod executor;
 mod filter;
+mod plan;
 mod ranking;
+mod rescore;
+mod sweep;
 mod top_k;
 
-pub(crate) use executor::execute;
-
+pub use certify::Certificate;
+pub(crate) use certify::Outcome;
+pub(crate) use executor::{Request, execute};
 pub use filter::Filter;
 pub(crate) use filter::targets as filter_targets;
-pub use ranking::{ExactMatch, Hit, RankOptions, Ranking};
+pub(crate) use plan::ScanPlan;
+pub use ranking::{ExactMatch, Hit, RankOptions, RankedTargets, Ranking};
 pub(crate) use top_k::Scored;

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use serde::Serialize;
 
-use super::Filter;
+use super::{Certificate, Filter};
 use crate::late_interaction::Rule;
 use crate::ontology::SpaceName;
 
@@ -20,6 +20,7 @@ pub struct RankOptions {
     pub(crate) k: Option<usize>,
     pub(crate) rule: Rule,
     pub(crate) filter: Option<Filter>,
+    pub(crate) serial: bool,
 }
 
 impl RankOptions {
@@ -36,6 +37,15 @@ impl RankOptions {
     /// Ranks by another rule than the default.
     pub fn rule(mut self, rule: Rule) -> Self {
         self.rule = rule;
+        self
+    }
+
+    /// Works on the calling thread alone: for an application that answers many queries at a time on threads of its own.
+    ///
+    /// Without it a ranking uses the threads of the index's pool, or of the rayon pool it is called from, where that pays.
+    /// The result is the same.
+    pub fn serial(mut self) -> Self {
+        self.serial = true;
         self
     }
 
@@ -83,8 +93,23 @@ pub struct Ranking {
     /// The space that was ranked, with its release.
     #[serde(serialize_with = "as_text")]
     pub space: SpaceName,
+    /// How the exactness of the ranking came about.
+    pub certificate: Certificate,
     /// The hits.
     pub hits: Vec<Hit>,
+}
+
+/// A ranking without texts: what an evaluation of thousands of whole rankings needs of each. Best first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RankedTargets {
+    /// Positions in the target space, as [`Hit::target`].
+    pub targets: Vec<u32>,
+    /// Their scores.
+    pub scores: Vec<f32>,
+    /// Whether the query was longer than the encoder reads.
+    pub truncated: bool,
+    /// How the exactness of the ranking came about.
+    pub certificate: Certificate,
 }
 
 fn as_text<S: serde::Serializer>(name: &SpaceName, serializer: S) -> Result<S::Ok, S::Error> {

@@ -55,6 +55,11 @@ impl TopK {
         }
     }
 
+    /// The score that an offer must reach to be kept: the worst of `k` kept ones, if there are as many.
+    pub(crate) fn worst(&self) -> Option<f32> {
+        self.heap.peek().filter(|_| self.heap.len() == self.k).map(|worst| worst.0.score)
+    }
+
     /// The kept ones, best first.
     pub(crate) fn into_sorted(self) -> Vec<Scored> {
         let mut kept: Vec<Scored> = self.heap.into_iter().map(|Reverse(scored)| scored).collect();

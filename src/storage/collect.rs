@@ -22,6 +22,9 @@ pub struct Reclaimed {
     pub bytes: u64,
 }
 
+/// Forms of a segment that releases name, and the run in which each is to lie when it is copied.
+type LiveForms = BTreeMap<u32, u32>;
+
 /// Segments are rewritten up to this size, as an ingest writes them.
 pub(crate) const SEGMENT_BYTES: usize = 128 << 20;
 
@@ -70,14 +73,15 @@ impl WriteStore {
         fs::names(&folder)?.iter().map(|name| fs::size(&folder.join(name))).sum()
     }
 
-    /// The forms that releases name, by segment.
-    fn live_forms(&mut self) -> Result<HashMap<u32, BTreeSet<u32>>> {
+    /// The forms that releases name, by segment, each with the number of the kind that has it in the newest of them.
+    fn live_forms(&mut self) -> Result<HashMap<u32, LiveForms>> {
         let catalog = self.catalog()?;
-        let mut live: HashMap<u32, BTreeSet<u32>> = HashMap::new();
+        let mut live: HashMap<u32, LiveForms> = HashMap::new();
         for (number, record) in catalog.releases()? {
-            for (kind, _) in &record.kinds {
+            // The first kind last: it is the one that counts, as when the release was ingested.
+            for (run, (kind, _)) in record.kinds.iter().enumerate().rev() {
                 for place in catalog.targets(number, kind)?.all_forms() {
-                    live.entry(place.segment).or_default().insert(place.form);
+                    live.entry(place.segment).or_default().insert(place.form, run as u32);
                 }
             }
         }
@@ -86,7 +90,7 @@ impl WriteStore {
 
     /// The live forms of the segments worth rewriting: those with a dead form, and small ones when there are several.
     /// Wholly dead ones are not among them: they are collected.
-    fn wasteful_segments(&mut self) -> Result<BTreeMap<u32, BTreeSet<u32>>> {
+    fn wasteful_segments(&mut self) -> Result<BTreeMap<u32, LiveForms>> {
         let mut live = self.live_forms()?;
         let segments = self.catalog()?.segments()?;
         let small = |bytes: u64| bytes < SEGMENT_BYTES as u64 / 4;
@@ -106,7 +110,7 @@ impl WriteStore {
     }
 
     /// Copies live forms into new segments, encoder by encoder, and points the releases at them.
-    fn rewrite(&mut self, live: &BTreeMap<u32, BTreeSet<u32>>, monitor: &Monitor) -> Result<()> {
+    fn rewrite(&mut self, live: &BTreeMap<u32, LiveForms>, monitor: &Monitor) -> Result<()> {
         let segments: BTreeMap<u32, _> = self.catalog()?.segments()?.into_iter().collect();
         let encoders: BTreeSet<u32> =
             live.keys().filter_map(|number| segments.get(number)).map(|record| record.encoder).collect();
@@ -219,13 +223,13 @@ impl Copier {
         Ok(Self { encoder, fingerprint: record.fingerprint, dim, builder, waiting, moved, embeddings })
     }
 
-    fn copy(&mut self, store: &mut WriteStore, number: u32, segment: &Segment, forms: &BTreeSet<u32>) -> Result<()> {
+    fn copy(&mut self, store: &mut WriteStore, number: u32, segment: &Segment, forms: &LiveForms) -> Result<()> {
         if segment.dim() != self.dim {
             let path = store.paths().segment(segment.hash());
             return Err(Error::corrupt(&path, format!("rows of {} values", self.dim), segment.dim().to_string()));
         }
-        for &form in forms {
-            self.builder.push_stored(segment, form)?;
+        for (&form, &run) in forms {
+            self.builder.push_stored(run, segment, form)?;
             self.waiting.push((FormRef { segment: number, form }, segment.text_hash(form)));
             if self.builder.payload_bytes() >= SEGMENT_BYTES {
                 self.finish(store)?;
@@ -239,9 +243,8 @@ impl Copier {
             return Ok(());
         }
         let full = std::mem::replace(&mut self.builder, SegmentBuilder::new(self.fingerprint, self.dim)?);
-        let segment = store.stage(self.encoder, full)?;
-        for ((old, text), form) in self.waiting.drain(..).zip(0..) {
-            let new = FormRef { segment, form };
+        let places = store.stage(self.encoder, full)?;
+        for ((old, text), new) in self.waiting.drain(..).zip(places) {
             self.moved.insert(old, new);
             self.embeddings.insert(text, new);
         }

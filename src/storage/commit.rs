@@ -144,23 +144,25 @@ impl WriteStore {
         self.discard();
     }
 
-    /// Writes a segment under a temporary name and enters it into the catalog; returns its number.
-    pub(crate) fn stage(&mut self, encoder: u32, builder: SegmentBuilder) -> Result<u32> {
+    /// Writes a segment under a temporary name and enters it into the catalog; returns the places of its forms, in the
+    /// order in which they were pushed.
+    pub(crate) fn stage(&mut self, encoder: u32, builder: SegmentBuilder) -> Result<Vec<FormRef>> {
         // Unique because there is one writer, and the leftovers of the one before were removed when it opened. The file
         // is created exclusively all the same.
         self.n_staged += 1;
         let staged = self.paths.segments().join(format!("{STAGED}{}", self.n_staged));
         let written = builder.finish(&staged);
         let file = written.inspect_err(|_| _ = fs::remove_file(&staged))?;
+        let places = |segment| file.places.iter().map(|&form| FormRef { segment, form }).collect();
         let known = self.catalog()?.segments()?.into_iter().find(|(_, record)| record.hash == file.hash);
         if let Some((number, _)) = known {
             fs::remove_file(&staged)?;
-            return Ok(number);
+            return Ok(places(number));
         }
         self.changed = true;
         self.staged.push((staged, file.hash));
         let (hash, n_rows, n_forms, bytes) = (file.hash, file.n_rows, file.n_forms, file.bytes);
-        self.catalog()?.put_segment(&SegmentRecord { hash, encoder, n_rows, n_forms, bytes })
+        self.catalog()?.put_segment(&SegmentRecord { hash, encoder, n_rows, n_forms, bytes }).map(places)
     }
 
     /// Where the embeddings of texts are; `None` for those that the encoder has never embedded.

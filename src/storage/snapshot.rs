@@ -187,7 +187,12 @@ pub(crate) struct SpaceData {
 impl SpaceData {
     /// The segment that a form of this space is in.
     pub(crate) fn segment(&self, place: FormRef) -> Option<&Segment> {
-        self.segments.get(&place.segment).map(Arc::as_ref)
+        self.segment_number(place.segment)
+    }
+
+    /// A segment of this space.
+    pub(crate) fn segment_number(&self, number: u32) -> Option<&Segment> {
+        self.segments.get(&number).map(Arc::as_ref)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The targets of a space: what a ranking needs of each concept.
 
+use std::ops::Range;
+
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::texts::Texts;
@@ -39,10 +41,15 @@ impl TargetTable {
 
     /// The forms of a target, the preferred label's first; empty for a target that is not there.
     pub(crate) fn forms(&self, target: usize) -> &[FormRef] {
+        self.forms.get(self.form_range(target)).unwrap_or_default()
+    }
+
+    /// Where a target's forms are in [`all_forms`](Self::all_forms).
+    pub(crate) fn form_range(&self, target: usize) -> Range<usize> {
         let start = target.checked_sub(1).map_or(Some(0), |before| self.form_ends.get(before).copied());
         match (start, self.form_ends.get(target)) {
-            (Some(start), Some(&end)) => self.forms.get(start as usize..end as usize).unwrap_or_default(),
-            _ => &[],
+            (Some(start), Some(&end)) => start as usize..end as usize,
+            _ => 0..0,
         }
     }
 

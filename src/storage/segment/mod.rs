@@ -5,6 +5,7 @@
 //! are described in `index-format.md`.
 
 mod layout;
+mod order;
 mod planes;
 mod reader;
 mod rows;
@@ -12,6 +13,7 @@ mod rows;
 mod segment_tests;
 mod writer;
 
+pub(crate) use planes::Planes;
 pub(crate) use reader::Segment;
 pub(crate) use writer::SegmentBuilder;
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::late_interaction::layout::gather_row;
+use crate::late_interaction::layout::{BLOCK_ROWS, gather_row, plane_len};
 use crate::late_interaction::quantize::{RowScale, restore_row};
 
 /// The two byte planes of a set of rows, and the numbers beside them.
@@ -30,8 +30,8 @@ impl Planes<'_> {
         RowScale { norm: self.norms[row], scale: self.scales[row], residual: self.residuals[row] }
     }
 
-    /// Appends the master rows of a range, unit length and rotated, to `out`.
-    pub(crate) fn restore(&self, rows: Range<usize>, hi: &mut Vec<i8>, out: &mut Vec<f32>) {
+    /// Appends master rows, unit length and rotated, to `out`.
+    pub(crate) fn restore(&self, rows: impl Iterator<Item = usize>, hi: &mut Vec<i8>, out: &mut Vec<f32>) {
         hi.resize(self.dim, 0);
         for row in rows {
             self.gather_hi(row, hi);
@@ -42,8 +42,14 @@ impl Planes<'_> {
         }
     }
 
+    /// The hi plane of a range of blocks of sixteen rows; empty for one that the plane does not hold.
+    pub(crate) fn blocks(&self, blocks: Range<usize>) -> &[u8] {
+        let length = plane_len(BLOCK_ROWS, self.dim);
+        self.hi.get(blocks.start * length..blocks.end * length).unwrap_or_default()
+    }
+
     fn gather_hi(&self, row: usize, hi: &mut [i8]) {
-        // Rows come from form offsets, which opening the segment compared with the planes' length.
+        // Rows come from the forms' lengths, which opening the segment compared with the planes' length.
         let in_plane = gather_row(self.hi, self.dim, row, hi);
         debug_assert!(in_plane.is_some(), "row {row} lies outside the plane");
     }

@@ -1,5 +1,6 @@
 //! Opens a segment file: cheaply, trusting nothing but the content hash of the payload, which `verify` checks.
 
+use std::iter::StepBy;
 use std::ops::Range;
 use std::path::Path;
 
@@ -7,6 +8,7 @@ use super::TextHash;
 use super::layout::{self, ArchivedSegmentHeader, END_MAGIC, MAGIC, Section, SegmentHeader};
 use super::planes::Planes;
 use crate::error::{Error, Result};
+use crate::late_interaction::layout::BLOCK_ROWS;
 use crate::mapped_file::MappedFile;
 use crate::storage::{fs, hex};
 
@@ -15,7 +17,7 @@ compile_error!("segments are little-endian and read in place; this target would 
 
 /// An immutable, memory-mapped file of token matrices.
 ///
-/// Opening reads the header, the trailer and the form offsets; the planes are touched only by those who ask for rows.
+/// Opening reads the header, the trailer and the lengths of the forms; the planes are touched only by those who ask for rows.
 #[derive(Debug)]
 pub(crate) struct Segment {
     file: MappedFile,
@@ -33,7 +35,7 @@ impl Segment {
             return Err(Error::corrupt(path, format!("content {}", hex(expected_hash)), hex(&hash)));
         }
         let segment = Self { file, header, hash };
-        segment.check_offsets()?;
+        segment.check_groups()?;
         Ok(segment)
     }
 
@@ -67,14 +69,30 @@ impl Segment {
         self.file.bytes().len() as u64
     }
 
-    /// The rows of a surface form; empty for a form that the segment does not have.
-    pub(crate) fn rows_of(&self, form: u32) -> Range<usize> {
-        let offsets: &[u32] = self.numbers(Section::Offsets);
+    /// The rows of a surface form, first to last; none for a form that the segment does not have.
+    ///
+    /// Sixteen forms lie side by side (`index-format.md`), so the rows of one are sixteen apart.
+    pub(crate) fn rows_of(&self, form: u32) -> StepBy<Range<usize>> {
         let form = form as usize;
-        match (offsets.get(form), offsets.get(form + 1)) {
-            (Some(&start), Some(&end)) => start as usize..end as usize,
+        let (group, lane) = (form / BLOCK_ROWS, form % BLOCK_ROWS);
+        let rows = match (self.group_starts().get(group), self.lengths().get(form)) {
+            (Some(&start), Some(&length)) => {
+                let first = start as usize * BLOCK_ROWS + lane;
+                first..first + length as usize * BLOCK_ROWS
+            }
             _ => 0..0,
-        }
+        };
+        rows.step_by(BLOCK_ROWS)
+    }
+
+    /// The first block of each group of sixteen forms, and the number of blocks.
+    pub(crate) fn group_starts(&self) -> &[u32] {
+        self.numbers(Section::GroupStarts)
+    }
+
+    /// The number of rows of each form.
+    pub(crate) fn lengths(&self) -> &[u32] {
+        self.numbers(Section::Lengths)
     }
 
     /// The hash of a surface form's text; zeros for a form that the segment does not have.
@@ -121,16 +139,23 @@ impl Segment {
         Ok(())
     }
 
-    /// Offsets begin at 0, grow strictly (a form has at least one row) and end at the number of rows.
-    fn check_offsets(&self) -> Result<()> {
-        let offsets: &[u32] = self.numbers(Section::Offsets);
-        let sound = offsets.first() == Some(&0)
-            && offsets.last() == Some(&self.header.n_rows)
-            && offsets.windows(2).all(|pair| pair[0] < pair[1]);
+    /// Groups begin at 0, grow and end at the number of blocks; a group is as high as its longest form, a form has at
+    /// least one row, and all have as many as the header says.
+    fn check_groups(&self) -> Result<()> {
+        let (starts, lengths) = (self.group_starts(), self.lengths());
+        let high = |(pair, lengths): (&[u32], &[u32])| {
+            pair[0] < pair[1] && lengths.iter().max() == Some(&(pair[1] - pair[0])) && !lengths.contains(&0)
+        };
+        let rows: u64 = lengths.iter().map(|&length| u64::from(length)).sum();
+        let sound = starts.first() == Some(&0)
+            && starts.last() == Some(&self.header.n_blocks)
+            && starts.windows(2).zip(lengths.chunks(BLOCK_ROWS)).all(high)
+            && rows == u64::from(self.header.n_rows);
         if sound {
             return Ok(());
         }
-        let expected = format!("form offsets growing from 0 to {}", self.header.n_rows);
+        let SegmentHeader { n_rows, n_blocks, .. } = self.header;
+        let expected = format!("groups of forms growing from block 0 to {n_blocks}, with {n_rows} rows");
         Err(Error::corrupt(self.file.path(), expected, "others"))
     }
 
@@ -178,11 +203,12 @@ fn parse_header(archive: &[u8]) -> std::result::Result<SegmentHeader, String> {
 }
 
 fn check_places(header: &SegmentHeader, header_len: usize, length: u64) -> std::result::Result<(), (String, String)> {
-    let SegmentHeader { dim, n_rows, n_forms, .. } = *header;
-    if !(1..=layout::MAX_DIM).contains(&dim) || n_rows > layout::MAX_COUNT || n_forms > layout::MAX_COUNT {
-        return Err(("counts in range".to_string(), format!("{n_forms} forms, {n_rows} rows of {dim} values")));
+    let SegmentHeader { dim, n_rows, n_blocks, n_forms, .. } = *header;
+    let counts = [n_rows, n_blocks, n_forms];
+    if !(1..=layout::MAX_DIM).contains(&dim) || counts.iter().any(|&count| count > layout::MAX_COUNT) {
+        return Err(("counts in range".to_string(), format!("{n_forms} forms, {n_rows} rows of {dim} values in {n_blocks} blocks")));
     }
-    let sections = layout::sections(header_len, dim, n_rows, n_forms);
+    let sections = layout::sections(header_len, dim, n_blocks, n_forms);
     if sections != header.sections {
         return Err((format!("sections at {sections:?}"), format!("{:?}", header.sections)));
     }

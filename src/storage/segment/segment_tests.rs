@@ -1,5 +1,7 @@
 //! What is written is what is read: random matrices through a file and back.
 
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 
 use super::{Segment, SegmentBuilder, text_hash};
@@ -17,24 +19,25 @@ fn matrices() -> impl Strategy<Value = (usize, Vec<Vec<f32>>)> {
     })
 }
 
-fn write(dim: usize, matrices: &[TokenMatrix]) -> (tempfile::TempDir, Segment) {
+/// The segment, and where each matrix went.
+fn write(dim: usize, matrices: &[TokenMatrix]) -> (tempfile::TempDir, Segment, Vec<u32>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.seg");
     let mut builder = SegmentBuilder::new(ENCODER, dim).unwrap();
     for (form, matrix) in matrices.iter().enumerate() {
-        assert_eq!(builder.push(text_hash(&form.to_string()), matrix).unwrap() as usize, form);
+        builder.push(form as u32 % 2, text_hash(&form.to_string()), matrix).unwrap();
     }
     let written = builder.finish(&path).unwrap();
     assert_eq!(written.bytes, std::fs::metadata(&path).unwrap().len());
     let segment = Segment::open(&path, &written.hash).unwrap();
     assert_eq!((segment.n_rows(), segment.n_forms()), (written.n_rows, written.n_forms));
-    (folder, segment)
+    (folder, segment, written.places)
 }
 
 /// The unit row of the encoder's space that a stored row stands for.
 fn restored(dim: usize, planes: &super::planes::Planes, row: usize) -> Vec<f32> {
     let (mut hi, mut rows) = (Vec::new(), Vec::new());
-    planes.restore(row..row + 1, &mut hi, &mut rows);
+    planes.restore(std::iter::once(row), &mut hi, &mut rows);
     Rotation::new(dim).invert(&mut rows, &mut Vec::new());
     rows
 }
@@ -55,22 +58,23 @@ proptest! {
     #[test]
     fn matrices_survive_storage((dim, values) in matrices()) {
         let matrices: Vec<_> = values.iter().map(|v| TokenMatrix::new(dim, v.clone()).unwrap()).collect();
-        let (_folder, segment) = write(dim, &matrices);
+        let (_folder, segment, places) = write(dim, &matrices);
         prop_assert!(segment.verify(|_| Ok(())).is_ok());
         prop_assert_eq!((segment.dim(), segment.encoder()), (dim, &ENCODER));
-        let mut next = 0;
-        for (form, matrix) in matrices.iter().enumerate() {
-            let rows = segment.rows_of(form as u32);
-            prop_assert_eq!(rows.clone(), next..next + matrix.n_tokens());
-            next = rows.end;
-            prop_assert_eq!(segment.text_hash(form as u32), text_hash(&form.to_string()));
+        let mut taken = HashSet::new();
+        for ((pushed, matrix), &form) in matrices.iter().enumerate().zip(&places) {
+            let rows = segment.rows_of(form);
+            prop_assert_eq!(rows.len(), matrix.n_tokens());
+            prop_assert!(rows.clone().all(|row| taken.insert(row)));
+            prop_assert_eq!(segment.text_hash(form), text_hash(&pushed.to_string()));
             for (row, raw) in rows.zip(matrix.rows()) {
                 assert_close(raw, segment.tokens().norms[row], &restored(dim, &segment.tokens(), row))?;
             }
-            assert_close(matrix.pooled(), segment.pooled().norms[form], &restored(dim, &segment.pooled(), form))?;
+            let (pooled, at) = (segment.pooled(), form as usize);
+            assert_close(matrix.pooled(), pooled.norms[at], &restored(dim, &pooled, at))?;
         }
         let beyond = matrices.len() as u32;
-        prop_assert!(segment.rows_of(beyond).is_empty() && segment.rows_of(u32::MAX).is_empty());
+        prop_assert!(segment.rows_of(beyond).len() == 0 && segment.rows_of(u32::MAX).len() == 0);
         prop_assert_eq!(segment.text_hash(beyond), [0; 32]);
     }
 
@@ -78,10 +82,12 @@ proptest! {
     #[test]
     fn a_copy_of_all_forms_is_the_same_file((dim, values) in matrices()) {
         let matrices: Vec<_> = values.iter().map(|v| TokenMatrix::new(dim, v.clone()).unwrap()).collect();
-        let (folder, segment) = write(dim, &matrices);
+        let (folder, segment, places) = write(dim, &matrices);
         let mut copy = SegmentBuilder::new(ENCODER, dim).unwrap();
-        for form in 0..segment.n_forms() {
-            prop_assert_eq!(copy.push_stored(&segment, form).unwrap(), form);
+        let mut pushed: Vec<(u32, u32)> = places.into_iter().zip(0..).collect();
+        pushed.sort();
+        for (form, pushed) in pushed {
+            copy.push_stored(pushed % 2, &segment, form).unwrap();
         }
         let written = copy.finish(&folder.path().join("b.seg")).unwrap();
         prop_assert_eq!(&written.hash, segment.hash());
@@ -97,12 +103,12 @@ fn a_refused_form_leaves_no_trace() {
     let wide = TokenMatrix::new(3, vec![1.0; 3]).unwrap();
     let mut builders = [SegmentBuilder::new(ENCODER, 2).unwrap(), SegmentBuilder::new(ENCODER, 2).unwrap()];
     for (at, builder) in builders.iter_mut().enumerate() {
-        builder.push(text_hash("a"), &good).unwrap();
+        builder.push(0, text_hash("a"), &good).unwrap();
         if at == 1 {
-            assert!(builder.push(text_hash("b"), &bad).is_err());
-            assert!(builder.push(text_hash("c"), &wide).is_err());
+            assert!(builder.push(0, text_hash("b"), &bad).is_err());
+            assert!(builder.push(0, text_hash("c"), &wide).is_err());
         }
-        builder.push(text_hash("d"), &good).unwrap();
+        builder.push(0, text_hash("d"), &good).unwrap();
     }
     let [plain, tried] = builders;
     let plain = plain.finish(&folder.path().join("plain")).unwrap();

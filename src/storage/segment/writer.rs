@@ -4,6 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use super::layout::{self, Section, SegmentHeader};
+use super::order::{Extent, Order};
 use super::rows::Rows;
 use super::{Segment, TextHash};
 use crate::error::{Error, Result};
@@ -20,8 +21,7 @@ pub(crate) struct SegmentBuilder {
     dim: usize,
     tokens: Rows,
     pooled: Rows,
-    /// First row of each form, and the number of rows.
-    offsets: Vec<u32>,
+    forms: Vec<Extent>,
     hashes: Vec<TextHash>,
 }
 
@@ -36,6 +36,8 @@ pub(crate) struct SegmentFile {
     pub(crate) n_rows: u32,
     /// Surface forms.
     pub(crate) n_forms: u32,
+    /// The number that each form has in the file, in the order in which they were pushed.
+    pub(crate) places: Vec<u32>,
 }
 
 impl SegmentBuilder {
@@ -47,8 +49,8 @@ impl SegmentBuilder {
                 got: dim.to_string(),
             });
         }
-        let (tokens, pooled, hashes) = Default::default();
-        Ok(Self { encoder, rotation: Rotation::new(dim), dim, tokens, pooled, offsets: vec![0], hashes })
+        let (tokens, pooled, forms, hashes) = Default::default();
+        Ok(Self { encoder, rotation: Rotation::new(dim), dim, tokens, pooled, forms, hashes })
     }
 
     /// Surface forms so far.
@@ -61,8 +63,8 @@ impl SegmentBuilder {
         2 * self.dim * (self.tokens.len() + self.pooled.len())
     }
 
-    /// Appends a surface form and returns its number. Nothing is appended on error.
-    pub(crate) fn push(&mut self, text: TextHash, matrix: &TokenMatrix) -> Result<u32> {
+    /// Appends a surface form; those of one `run` will lie together. Nothing is appended on error.
+    pub(crate) fn push(&mut self, run: u32, text: TextHash, matrix: &TokenMatrix) -> Result<()> {
         if matrix.dim() != self.dim {
             return Err(Error::Matrix {
                 expected: format!("rows of {} values, as the encoder of this index makes", self.dim),
@@ -76,12 +78,14 @@ impl SegmentBuilder {
             self.tokens.truncate(before, self.dim);
             return Err(error);
         }
-        Ok(self.close_form(text))
+        self.close_form(run, text, before);
+        Ok(())
     }
 
-    /// Appends a surface form of another segment as it is and returns its number.
-    pub(crate) fn push_stored(&mut self, segment: &Segment, form: u32) -> Result<u32> {
+    /// Appends a surface form of another segment as it is.
+    pub(crate) fn push_stored(&mut self, run: u32, segment: &Segment, form: u32) -> Result<()> {
         self.check_room(segment.rows_of(form).len())?;
+        let before = self.tokens.len();
         let (mut hi, mut lo) = (vec![0i8; self.dim], vec![0i8; self.dim]);
         for row in segment.rows_of(form) {
             let scale = segment.tokens().read_quantized(row, &mut hi, &mut lo);
@@ -89,40 +93,43 @@ impl SegmentBuilder {
         }
         let scale = segment.pooled().read_quantized(form as usize, &mut hi, &mut lo);
         self.pooled.push_quantized(&hi, &lo, &scale);
-        Ok(self.close_form(segment.text_hash(form)))
+        self.close_form(run, segment.text_hash(form), before);
+        Ok(())
     }
 
     fn check_room(&self, rows: usize) -> Result<()> {
         if self.tokens.len() + rows <= layout::MAX_COUNT as usize {
             return Ok(());
         }
-        Err(Error::Matrix {
-            expected: format!("at most {} rows in a segment", layout::MAX_COUNT),
-            got: (self.tokens.len() + rows).to_string(),
-        })
+        Err(too_many_rows(self.tokens.len() + rows))
     }
 
-    fn close_form(&mut self, text: TextHash) -> u32 {
-        self.offsets.push(self.tokens.len() as u32);
+    fn close_form(&mut self, run: u32, text: TextHash, first: usize) {
+        let length = self.tokens.len() - first;
+        self.forms.push(Extent { run, first: first as u32, length: length as u32 });
         self.hashes.push(text);
-        self.hashes.len() as u32 - 1
     }
 
     /// Writes the segment to a new file, durably, and says what it is. The entry of the file in its folder is not
     /// yet durable: that is the commit's business.
     pub(crate) fn finish(self, path: &Path) -> Result<SegmentFile> {
-        let n_rows = self.tokens.len() as u32;
-        let n_forms = self.hashes.len() as u32;
-        let header = SegmentHeader::new(self.encoder, self.dim as u32, n_rows, n_forms)?;
+        let order = Order::of(&self.forms);
+        if order.rows.len() > layout::MAX_COUNT as usize {
+            return Err(too_many_rows(order.rows.len()));
+        }
+        let (n_rows, n_forms) = (self.tokens.len() as u32, self.hashes.len() as u32);
+        let header = SegmentHeader::new(self.encoder, self.dim as u32, n_rows, order.n_blocks(), n_forms)?;
         let file = fs::create_new(path)?;
         let mut out = HashingWriter::new(BufWriter::with_capacity(1 << 20, &file));
-        let written = self.write(&header, &mut out).and_then(|()| out.finish(layout::file_len(&header.sections)));
+        let written = self.write(&header, &order, &mut out).and_then(|()| out.finish(layout::file_len(&header.sections)));
         let (hash, bytes) = written.map_err(Error::io("write", path))?;
         fs::sync_file(&file, path)?;
-        Ok(SegmentFile { hash, bytes, n_rows, n_forms })
+        let mut places = vec![0; order.forms.len()];
+        order.forms.iter().zip(0..).for_each(|(&pushed, form)| places[pushed as usize] = form);
+        Ok(SegmentFile { hash, bytes, n_rows, n_forms, places })
     }
 
-    fn write(&self, header: &SegmentHeader, out: &mut HashingWriter<impl Write>) -> std::io::Result<()> {
+    fn write(&self, header: &SegmentHeader, order: &Order, out: &mut HashingWriter<impl Write>) -> std::io::Result<()> {
         let archive = header.to_archive().map_err(std::io::Error::other)?;
         out.put(&layout::MAGIC)?;
         out.put(&layout::VERSION.to_le_bytes())?;
@@ -132,38 +139,88 @@ impl SegmentBuilder {
         out.put(&archive)?;
         for (section, &(offset, _)) in Section::ALL.iter().zip(&header.sections) {
             out.pad_to(offset)?;
-            self.write_section(*section, out)?;
+            self.write_section(*section, order, out)?;
         }
         out.pad_to(out.written.next_multiple_of(layout::ALIGN))
     }
 
-    fn write_section(&self, section: Section, out: &mut HashingWriter<impl Write>) -> std::io::Result<()> {
+    fn write_section(&self, section: Section, order: &Order, out: &mut HashingWriter<impl Write>) -> std::io::Result<()> {
+        let (tokens, pooled) = (&self.tokens, &self.pooled);
+        // A pooled vector is pushed with each form and lies as its form does.
+        let rows = || order.rows.iter().copied();
+        let forms = || order.forms.iter().map(|&form| Some(form));
         match section {
-            Section::Hi => self.write_hi(&self.tokens, out),
-            Section::Lo => out.put(bytemuck::cast_slice(&self.tokens.lo)),
-            Section::Norms => out.put(bytemuck::cast_slice(&self.tokens.norms)),
-            Section::Scales => out.put(bytemuck::cast_slice(&self.tokens.scales)),
-            Section::Residuals => out.put(bytemuck::cast_slice(&self.tokens.residuals)),
-            Section::Offsets => out.put(bytemuck::cast_slice(&self.offsets)),
-            Section::PooledHi => self.write_hi(&self.pooled, out),
-            Section::PooledLo => out.put(bytemuck::cast_slice(&self.pooled.lo)),
-            Section::PooledNorms => out.put(bytemuck::cast_slice(&self.pooled.norms)),
-            Section::PooledScales => out.put(bytemuck::cast_slice(&self.pooled.scales)),
-            Section::PooledResiduals => out.put(bytemuck::cast_slice(&self.pooled.residuals)),
-            Section::TextHashes => out.put(self.hashes.as_flattened()),
+            Section::Hi => self.write_hi(tokens, rows(), out),
+            Section::Lo => self.write_lo(tokens, rows(), out),
+            Section::Norms => write_numbers(&tokens.norms, rows(), out),
+            Section::Scales => write_numbers(&tokens.scales, rows(), out),
+            Section::Residuals => write_numbers(&tokens.residuals, rows(), out),
+            Section::GroupStarts => out.put(bytemuck::cast_slice(&order.group_starts)),
+            Section::Lengths => {
+                let length = |form: &u32| self.forms[*form as usize].length;
+                out.put(bytemuck::cast_slice(&order.forms.iter().map(length).collect::<Vec<u32>>()))
+            }
+            Section::PooledHi => self.write_hi(pooled, forms(), out),
+            Section::PooledLo => self.write_lo(pooled, forms(), out),
+            Section::PooledNorms => write_numbers(&pooled.norms, forms(), out),
+            Section::PooledScales => write_numbers(&pooled.scales, forms(), out),
+            Section::PooledResiduals => write_numbers(&pooled.residuals, forms(), out),
+            Section::TextHashes => order.forms.iter().try_for_each(|&form| out.put(&self.hashes[form as usize])),
         }
     }
 
     /// The hi plane, block after block of rows.
-    fn write_hi(&self, rows: &Rows, out: &mut HashingWriter<impl Write>) -> std::io::Result<()> {
-        let mut block = Vec::new();
-        for chunk in rows.hi.chunks(BLOCK_ROWS * self.dim) {
+    fn write_hi(
+        &self,
+        rows: &Rows,
+        mut order: impl Iterator<Item = Option<u32>>,
+        out: &mut HashingWriter<impl Write>,
+    ) -> std::io::Result<()> {
+        let (mut chunk, mut block) = (Vec::new(), Vec::new());
+        loop {
+            chunk.clear();
+            order.by_ref().take(BLOCK_ROWS).for_each(|row| chunk.extend_from_slice(self.row_of(&rows.hi, row)));
+            if chunk.is_empty() {
+                return Ok(());
+            }
             block.clear();
-            interleave(chunk, chunk.len() / self.dim, self.dim, &mut block);
+            interleave(&chunk, chunk.len() / self.dim, self.dim, &mut block);
             out.put(&block)?;
         }
-        Ok(())
     }
+
+    /// The lo plane, row after row.
+    fn write_lo(
+        &self,
+        rows: &Rows,
+        mut order: impl Iterator<Item = Option<u32>>,
+        out: &mut HashingWriter<impl Write>,
+    ) -> std::io::Result<()> {
+        order.try_for_each(|row| out.put(bytemuck::cast_slice(self.row_of(&rows.lo, row))))
+    }
+
+    /// A row of a plane; zeros for a place without a row.
+    fn row_of<'p>(&self, plane: &'p [i8], row: Option<u32>) -> &'p [i8] {
+        const ZEROS: [i8; layout::MAX_DIM as usize] = [0; layout::MAX_DIM as usize];
+        match row {
+            Some(row) => &plane[row as usize * self.dim..][..self.dim],
+            None => &ZEROS[..self.dim],
+        }
+    }
+}
+
+/// A number of each row in order; 0 for a place without a row.
+fn write_numbers(
+    numbers: &[f32],
+    order: impl Iterator<Item = Option<u32>>,
+    out: &mut HashingWriter<impl Write>,
+) -> std::io::Result<()> {
+    let ordered: Vec<f32> = order.map(|row| row.map_or(0.0, |row| numbers[row as usize])).collect();
+    out.put(bytemuck::cast_slice(&ordered))
+}
+
+fn too_many_rows(got: usize) -> Error {
+    Error::Matrix { expected: format!("at most {} rows in a segment", layout::MAX_COUNT), got: got.to_string() }
 }
 
 /// Counts and hashes what goes through it.

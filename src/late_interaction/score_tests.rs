@@ -1,12 +1,12 @@
-//! The engine's scores against the f64 reference, within budgets derived in [`fold`](super::fold).
+//! Every kernel's scores against the f64 reference, within budgets derived in [`fold`](super::fold), and its bounds against its
+//! scores.
 
 use proptest::prelude::*;
 
-use super::kernel::detect;
+use super::kernel::{Kernel, all, detect};
 use super::query::PreparedQuery;
 use super::rotation::Rotation;
-use super::scorer::{Scorer, Scratch, TargetRows, concept_score};
-use super::test_matrices::{Target, random_matrix};
+use super::test_matrices::{Group, random_matrix};
 use super::{Direction, Interaction, Rule, Weights, reference};
 use crate::token_matrix::TokenMatrix;
 
@@ -23,8 +23,8 @@ fn rules(temperature: f32) -> impl Iterator<Item = Rule> {
     })
 }
 
-fn score(rule: Rule, query: &PreparedQuery, target: &TargetRows<'_>) -> f32 {
-    Scorer::new(rule, query, detect()).score(target, &mut Scratch::default())
+fn score(rule: Rule, query: &PreparedQuery, target: &Group) -> f32 {
+    target.scores(detect(), &rule, query)[0]
 }
 
 /// Query and target matrices of one dimension, raw values up to `size`.
@@ -65,10 +65,10 @@ fn budget(rule: &Rule, query: &TokenMatrix, target: &TokenMatrix, delta: f64) ->
     }
 }
 
-fn check(query: &TokenMatrix, target: &TokenMatrix, stored: &Target, temperature: f32) -> Result<(), TestCaseError> {
+fn check(query: &TokenMatrix, target: &TokenMatrix, stored: &Group, temperature: f32) -> Result<(), TestCaseError> {
     let prepared = PreparedQuery::new(query, &Rotation::new(query.dim())).unwrap();
     for rule in rules(temperature) {
-        let got = f64::from(score(rule, &prepared, &stored.rows()));
+        let got = f64::from(score(rule, &prepared, stored));
         let expected = reference::score(&rule, query, target);
         let limit = budget(&rule, query, target, stored.precision + rounding(query.dim()));
         prop_assert!((got - expected).abs() <= limit, "{rule}: {got}, expected {expected} within {limit:e}");
@@ -85,7 +85,7 @@ proptest! {
         (query, target) in pair(prop::sample::select(vec![0.01f32, 1.0, 4.0, 60.0])),
         temperature in prop::sample::select(vec![Rule::MIN_TEMPERATURE, 0.01, 0.1, 0.5, 1.0, 50.0]),
     ) {
-        let stored = Target::stored(&target, &Rotation::new(target.dim()));
+        let stored = Group::stored(&[&target], &Rotation::new(target.dim()));
         check(&query, &target, &stored, temperature)?;
     }
 
@@ -94,9 +94,9 @@ proptest! {
         (query, target) in pair(0.5f32..4.0), temperature in 0.1f32..10.0,
     ) {
         let rotation = Rotation::new(query.dim());
-        let (prepared, rows) = (PreparedQuery::new(&query, &rotation).unwrap(), Target::unquantised(&target, &rotation));
+        let (prepared, rows) = (PreparedQuery::new(&query, &rotation).unwrap(), Group::unquantised(&[&target], &rotation));
         for rule in rules(temperature).filter(|rule| rule.weights == Weights::Cosine) {
-            let (got, expected) = (score(rule, &prepared, &rows.rows()), reference::score(&rule, &query, &target));
+            let (got, expected) = (score(rule, &prepared, &rows), reference::score(&rule, &query, &target));
             prop_assert!((f64::from(got) - expected).abs() <= 2e-5, "{rule}: {got}, expected {expected}");
         }
     }
@@ -104,9 +104,9 @@ proptest! {
     #[test]
     fn storing_costs_the_default_rule_less_than_1e_4((query, target) in pair(0.5f32..4.0)) {
         let rotation = Rotation::new(query.dim());
-        let (prepared, rows) = (PreparedQuery::new(&query, &rotation).unwrap(), Target::stored(&target, &rotation));
+        let (prepared, rows) = (PreparedQuery::new(&query, &rotation).unwrap(), Group::stored(&[&target], &rotation));
         for rule in rules(0.1).filter(|rule| rule.weights == Weights::Cosine) {
-            let (got, expected) = (score(rule, &prepared, &rows.rows()), reference::score(&rule, &query, &target));
+            let (got, expected) = (score(rule, &prepared, &rows), reference::score(&rule, &query, &target));
             prop_assert!((f64::from(got) - expected).abs() <= 1e-4, "{rule}: {got}, expected {expected}");
         }
     }
@@ -116,76 +116,88 @@ proptest! {
         (query, target) in pair((-38i32..37).prop_map(|e| 10f32.powi(e))),
         temperature in prop::sample::select(vec![Rule::MIN_TEMPERATURE, 0.1, 1e30]),
     ) {
-        let stored = Target::stored(&target, &Rotation::new(target.dim()));
+        let stored = Group::stored(&[&target], &Rotation::new(target.dim()));
         check(&query, &target, &stored, temperature)?;
     }
 
     #[test]
     fn temperature_runs_from_max_sim_to_the_mean((query, target) in pair(0.5f32..4.0)) {
         let rotation = Rotation::new(query.dim());
-        let (prepared, rows) = (PreparedQuery::new(&query, &rotation).unwrap(), Target::stored(&target, &rotation));
+        let (prepared, rows) = (PreparedQuery::new(&query, &rotation).unwrap(), Group::stored(&[&target], &rotation));
         let direction = Direction::Query;
-        let at = |rule: Rule| f64::from(score(Rule { direction, ..rule }, &prepared, &rows.rows()));
+        let at = |rule: Rule| f64::from(score(Rule { direction, ..rule }, &prepared, &rows));
         // max c − s ≤ τ ln n.
         let gap = at(Rule::max_sim()) - at(Rule::soft(Rule::MIN_TEMPERATURE));
         let n = target.n_tokens() as f64;
         prop_assert!((-1e-6..=f64::from(Rule::MIN_TEMPERATURE) * n.ln() + 1e-6).contains(&gap), "{gap}");
-        let rows = rows.rows();
+        let stored: Vec<&[f32]> = rows.kinds[0].rows.chunks_exact(query.dim()).step_by(16).collect();
         let mean = prepared.rows().chunks_exact(query.dim()).flat_map(|e| {
-            rows.rows.chunks_exact(query.dim()).map(move |f| {
-                e.iter().zip(f).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum::<f64>()
+            stored.iter().map(move |f| {
+                e.iter().zip(*f).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum::<f64>()
             })
         }).sum::<f64>() / (query.n_tokens() * target.n_tokens()) as f64;
         prop_assert!((at(Rule::soft(1e7)) - mean).abs() <= 2e-6 + rounding(query.dim()));
     }
 
     #[test]
-    fn the_bits_depend_on_query_and_target_alone((query, target) in pair(0.5f32..4.0), shift in 0usize..5) {
+    fn the_bits_depend_on_query_and_target_alone((query, target) in pair(0.5f32..4.0), lane in 0usize..16, seed: u64) {
         let rotation = Rotation::new(query.dim());
-        let (prepared, rows) = (PreparedQuery::new(&query, &rotation).unwrap(), Target::stored(&target, &rotation));
-        let rows = rows.rows();
-        let mut moved = vec![0.0; shift];
-        moved.extend_from_slice(rows.rows);
-        let elsewhere = TargetRows { rows: &moved[shift..], ..rows };
-        let other = Target::stored(&random_matrix(3, 40, query.dim(), 1.0), &rotation);
-        for rule in rules(0.1) {
-            let first = score(rule, &prepared, &rows);
-            let scorer = Scorer::new(rule, &prepared, detect());
-            let again = std::thread::scope(|scope| {
-                let run = || {
-                    let mut scratch = Scratch::default();
-                    scorer.score(&other.rows(), &mut scratch);
-                    scorer.score(&elsewhere, &mut scratch)
-                };
-                scope.spawn(run).join().unwrap()
-            });
-            prop_assert_eq!(first.to_bits(), again.to_bits(), "{}", rule);
+        let prepared = PreparedQuery::new(&query, &rotation).unwrap();
+        let alone = Group::stored(&[&target], &rotation);
+        let other = random_matrix(seed, 1 + seed as usize % 70, query.dim(), 1.0);
+        let mut targets = vec![&other; 16];
+        targets[lane] = &target;
+        let among = Group::stored(&targets, &rotation);
+        for kernel in all() {
+            for rule in rules(0.1) {
+                let (alone, among) = (alone.scores(kernel, &rule, &prepared), among.scores(kernel, &rule, &prepared));
+                prop_assert_eq!(alone[0].to_bits(), among[lane].to_bits(), "{} {}", kernel.name(), rule);
+                prop_assert!(alone[1..].iter().all(|score| *score == 0.0));
+            }
         }
     }
 
     #[test]
-    fn what_a_rule_does_not_need_is_not_read((query, target) in pair(0.5f32..4.0)) {
+    fn kernels_agree((query, target) in pair(0.5f32..4.0), temperature in prop::sample::select(vec![0.01f32, 0.1, 1.0])) {
         let rotation = Rotation::new(query.dim());
-        let (prepared, rows) = (PreparedQuery::new(&query, &rotation).unwrap(), Target::stored(&target, &rotation));
-        for rule in rules(0.1) {
-            let all = rows.rows();
-            let mut needed = all;
-            if !rule.needs_rows() {
-                (needed.rows, needed.norms) = (&[], &[]);
+        let prepared = PreparedQuery::new(&query, &rotation).unwrap();
+        let group = Group::stored(&[&target], &rotation);
+        let fused = |kernel: &&'static dyn Kernel| kernel.name() != "portable";
+        for rule in rules(temperature) {
+            let bits = |kernel: &'static dyn Kernel| {
+                (group.scores(kernel, &rule, &prepared)[0].to_bits(), group.bounds(kernel, &rule, &prepared)[0].to_bits())
+            };
+            let first = all().next().map(bits);
+            prop_assert!(all().filter(fused).all(|kernel| Some(bits(kernel)) == first), "{rule}");
+            if rule.weights == Weights::Cosine {
+                let portable = all().last().map(|kernel| group.scores(kernel, &rule, &prepared)[0]).unwrap();
+                let detected = score(rule, &prepared, &group);
+                prop_assert!((portable - detected).abs() <= 4e-5, "{rule}: {portable} {detected}");
             }
-            if !rule.needs_pooled() {
-                (needed.pooled, needed.pooled_norm) = (&[], 0.0);
-            }
-            prop_assert_eq!(score(rule, &prepared, &needed), score(rule, &prepared, &all), "{}", rule);
         }
     }
 
     #[test]
-    fn a_concept_scores_between_its_preferred_and_its_best_form(forms in prop::collection::vec(-1.0f32..1.0, 1..9)) {
-        let exact = reference::concept_score(&forms.iter().map(|&s| f64::from(s)).collect::<Vec<_>>());
-        prop_assert_eq!(concept_score(&forms), Some(exact as f32));
-        let best = forms.iter().copied().fold(-1.0, f32::max);
-        prop_assert!(concept_score(&forms).is_some_and(|score| (forms[0]..=best).contains(&score)));
+    fn no_score_exceeds_its_bound(
+        (query, target) in pair(prop::sample::select(vec![0.01f32, 1.0, 4.0, 60.0])),
+        temperature in prop::sample::select(vec![Rule::MIN_TEMPERATURE, 0.01, 0.03, 0.1, 0.5, 1.0, 50.0]),
+        seed: u64,
+    ) {
+        let rotation = Rotation::new(query.dim());
+        let prepared = PreparedQuery::new(&query, &rotation).unwrap();
+        // A row of the query itself, and one beside it, are where scores are highest.
+        let near = random_matrix(seed, 3, query.dim(), 1e-3);
+        let near: Vec<f32> = query.rows().next().into_iter().flatten().zip(near.values()).map(|(a, b)| a + b).collect();
+        let near = TokenMatrix::new(query.dim(), near).unwrap();
+        let group = Group::stored(&[&target, &query, &near], &rotation);
+        for kernel in all() {
+            for rule in rules(temperature) {
+                let (scores, bounds) = (group.scores(kernel, &rule, &prepared), group.bounds(kernel, &rule, &prepared));
+                for (score, bound) in scores.iter().zip(bounds).take(3) {
+                    prop_assert!(*score <= bound, "{} {rule}: {score} > {bound}", kernel.name());
+                }
+            }
+        }
     }
 }
 
@@ -199,7 +211,7 @@ fn hostile_matrices_score_as_the_reference() {
     let matrices = [zero(), equal(), opposite(), huge(), denormal()];
     for query in &matrices {
         for target in &matrices {
-            let stored = Target::stored(target, &Rotation::new(3));
+            let stored = Group::stored(&[target], &Rotation::new(3));
             for temperature in [Rule::MIN_TEMPERATURE, 0.1, 1e30] {
                 check(query, target, &stored, temperature).unwrap();
             }
@@ -207,12 +219,7 @@ fn hostile_matrices_score_as_the_reference() {
     }
     let one_way = Rule { direction: Direction::Query, ..Rule::default() };
     let prepared = PreparedQuery::new(&equal(), &Rotation::new(3)).unwrap();
-    let at = |target: TokenMatrix| score(one_way, &prepared, &Target::stored(&target, &Rotation::new(3)).rows());
+    let at = |target: TokenMatrix| score(one_way, &prepared, &Group::stored(&[&target], &Rotation::new(3)));
     assert_eq!(at(zero()), 0.0);
     assert!((at(equal()) - 1.0).abs() <= 1e-4 && (at(opposite()) + 1.0).abs() <= 1e-4);
-}
-
-#[test]
-fn a_concept_without_forms_has_no_score() {
-    assert_eq!(concept_score(&[]), None);
 }

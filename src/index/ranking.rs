@@ -1,0 +1,252 @@
+//! Ranking a space: for a text, a token matrix, or thousands of them.
+
+use roaring::RoaringBitmap;
+
+use super::space::{Inner, Space};
+use crate::encoder::Encoded;
+use crate::error::{Error, Result};
+use crate::late_interaction::Rule;
+use crate::late_interaction::query::PreparedQuery;
+use crate::monitor::Monitor;
+use crate::rank::{self, Hit, Outcome, RankOptions, RankedTargets, Ranking, Request, Scored};
+use crate::token_matrix::TokenMatrix;
+
+/// Queries that are encoded and ranked before the next ones are: a few tens of MB of token embeddings.
+const PART: usize = 256;
+
+impl Space {
+    /// Ranks the space for a text.
+    ///
+    /// # Errors
+    /// [`Error::EmptyText`] for a text with nothing to embed, [`Error::InvalidOption`] for a rule out of its range or a
+    /// space whose encoder runs elsewhere, and what a damaged index gives.
+    pub fn rank(&self, text: &str, options: &RankOptions) -> Result<Ranking> {
+        let rankings = self.rank_rules(text, options, std::slice::from_ref(&options.rule))?;
+        rankings.into_iter().next().ok_or_else(no_ranking)
+    }
+
+    /// Ranks the space for a text by several rules, in one pass over the data; the rule of the options plays no part. The
+    /// rankings are in the order of the rules, each equal to that of [`rank`](Self::rank) by its rule.
+    ///
+    /// ```no_run
+    /// # let index = workindex::WorkIndex::open("work.index")?;
+    /// use workindex::{RankOptions, Rule};
+    /// let rules = [Rule::default(), Rule::max_sim(), Rule::mean_pool()];
+    /// let rankings = index.space("esco/skill/en")?.rank_rules("welder", &RankOptions::top(10), &rules)?;
+    /// # Ok::<(), workindex::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`rank`](Self::rank).
+    pub fn rank_rules(&self, text: &str, options: &RankOptions, rules: &[Rule]) -> Result<Vec<Ranking>> {
+        rules.iter().try_for_each(Rule::validate)?;
+        let text = text.trim();
+        check_not_empty(text)?;
+        let encoded = self.encoder()?.encode(text)?;
+        check_has_tokens(text, &encoded)?;
+        let query = self.prepare(&encoded.matrix)?;
+        let asked = Asked::new(self, options, rules)?;
+        let outcomes = asked.answer(std::slice::from_ref(&query), &Monitor::silent())?;
+        outcomes.into_iter().flatten().map(|outcome| self.ranking(Some(text), encoded.truncated, outcome)).collect()
+    }
+
+    /// Ranks the space for many texts at once: encoded and scored in batches, on all cores.
+    ///
+    /// The rankings are in the order of the texts and equal to those of [`rank`](Self::rank) one by one, to within the
+    /// encoder's rounding. For more rankings than fit in memory there is [`rank_each`](Self::rank_each).
+    ///
+    /// # Errors
+    /// As [`rank`](Self::rank), for the first text at fault, and [`Error::Cancelled`].
+    pub fn rank_batch<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        options: &RankOptions,
+        monitor: &Monitor,
+    ) -> Result<Vec<Ranking>> {
+        let mut rankings = Vec::with_capacity(texts.len());
+        self.answer_texts(texts, options, monitor, |text, truncated, outcome| {
+            rankings.push(self.ranking(Some(text), truncated, outcome)?);
+            Ok(())
+        })?;
+        Ok(rankings)
+    }
+
+    /// Ranks the space for any number of texts and hands over each ranking when it is ready, in the order of the texts, with
+    /// its place among them. Memory does not grow with the number of texts.
+    ///
+    /// # Errors
+    /// As [`rank_batch`](Self::rank_batch); the rankings before the error have been handed over.
+    pub fn rank_each<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        options: &RankOptions,
+        monitor: &Monitor,
+        mut each: impl FnMut(usize, RankedTargets),
+    ) -> Result<()> {
+        let mut place = 0;
+        self.answer_texts(texts, options, monitor, |_, truncated, outcome| {
+            each(place, ranked_targets(truncated, outcome));
+            place += 1;
+            Ok(())
+        })
+    }
+
+    /// Ranks the space for a token matrix made elsewhere, by the same encoder as the space's.
+    ///
+    /// # Errors
+    /// [`Error::Matrix`] when its rows have another length than the space's, [`Error::InvalidOption`].
+    pub fn rank_matrix(&self, matrix: &TokenMatrix, options: &RankOptions) -> Result<Ranking> {
+        let mut rankings = self.rank_matrices(std::slice::from_ref(matrix), options, &Monitor::silent())?;
+        rankings.pop().ok_or_else(no_ranking)
+    }
+
+    /// Ranks the space for many token matrices.
+    ///
+    /// # Errors
+    /// As [`rank_matrix`](Self::rank_matrix), and [`Error::Cancelled`].
+    pub fn rank_matrices(
+        &self,
+        matrices: &[TokenMatrix],
+        options: &RankOptions,
+        monitor: &Monitor,
+    ) -> Result<Vec<Ranking>> {
+        let mut rankings = Vec::with_capacity(matrices.len());
+        self.answer_matrices(matrices, options, monitor, |outcome| {
+            rankings.push(self.ranking(None, false, outcome)?);
+            Ok(())
+        })?;
+        Ok(rankings)
+    }
+
+    /// Ranks the space for any number of token matrices, as [`rank_each`](Self::rank_each) does for texts.
+    ///
+    /// # Errors
+    /// As [`rank_matrices`](Self::rank_matrices).
+    pub fn rank_each_matrix(
+        &self,
+        matrices: &[TokenMatrix],
+        options: &RankOptions,
+        monitor: &Monitor,
+        mut each: impl FnMut(usize, RankedTargets),
+    ) -> Result<()> {
+        let mut place = 0;
+        self.answer_matrices(matrices, options, monitor, |outcome| {
+            each(place, ranked_targets(false, outcome));
+            place += 1;
+            Ok(())
+        })
+    }
+
+    fn answer_texts<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        options: &RankOptions,
+        monitor: &Monitor,
+        mut each: impl FnMut(&str, bool, Outcome) -> Result<()>,
+    ) -> Result<()> {
+        options.rule.validate()?;
+        let texts: Vec<&str> = texts.iter().map(|text| text.as_ref().trim()).collect();
+        texts.iter().try_for_each(|text| check_not_empty(text))?;
+        if texts.is_empty() {
+            return Ok(());
+        }
+        let (encoder, rules) = (self.encoder()?, [options.rule]);
+        let asked = Asked::new(self, options, &rules)?;
+        for (part, of_part) in texts.chunks(PART).enumerate() {
+            let monitor = monitor.part((part * PART) as u64, texts.len() as u64);
+            let encode = || encoder.encode_batch(of_part, &monitor);
+            let encoded = self.inner.pool.run(options.serial, encode)?;
+            of_part.iter().zip(&encoded).try_for_each(|(text, encoded)| check_has_tokens(text, encoded))?;
+            let queries = encoded.iter().map(|encoded| self.prepare(&encoded.matrix)).collect::<Result<Vec<_>>>()?;
+            let outcomes = asked.answer(&queries, &monitor)?;
+            for ((text, encoded), outcomes) in of_part.iter().zip(&encoded).zip(outcomes) {
+                outcomes.into_iter().try_for_each(|outcome| each(text, encoded.truncated, outcome))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn answer_matrices(
+        &self,
+        matrices: &[TokenMatrix],
+        options: &RankOptions,
+        monitor: &Monitor,
+        mut each: impl FnMut(Outcome) -> Result<()>,
+    ) -> Result<()> {
+        options.rule.validate()?;
+        let rules = [options.rule];
+        let asked = Asked::new(self, options, &rules)?;
+        for (part, of_part) in matrices.chunks(PART).enumerate() {
+            let monitor = monitor.part((part * PART) as u64, matrices.len() as u64);
+            let queries = of_part.iter().map(|matrix| self.prepare(matrix)).collect::<Result<Vec<_>>>()?;
+            asked.answer(&queries, &monitor)?.into_iter().flatten().try_for_each(&mut each)?;
+        }
+        Ok(())
+    }
+
+    fn ranking(&self, query: Option<&str>, truncated: bool, outcome: Outcome) -> Result<Ranking> {
+        let exact = query.map(|query| self.exact_matches(query)).transpose()?.unwrap_or_default();
+        let targets = &self.inner.data.targets;
+        let hit = |(at, scored): (usize, Scored)| {
+            let target = scored.target as usize;
+            // The table was checked to be sound when the space was opened: each target has an id and a label.
+            let (id, label) =
+                (targets.ids.get(target).unwrap_or_default(), targets.labels.get(target).unwrap_or_default());
+            let exact = exact.iter().find(|(at, _)| *at == scored.target).map(|(_, exact)| *exact);
+            Hit { rank: at + 1, score: scored.score, target, id, label, exact }
+        };
+        let hits = outcome.scored.into_iter().enumerate().map(hit).collect();
+        let (query, space) = (query.map(str::to_string), self.name().clone());
+        Ok(Ranking { query, truncated, space, certificate: outcome.certificate, hits })
+    }
+}
+
+/// What is asked of a space, whatever the query.
+struct Asked<'a> {
+    space: &'a Space,
+    rules: &'a [Rule],
+    options: &'a RankOptions,
+    allowed: Option<RoaringBitmap>,
+}
+
+impl<'a> Asked<'a> {
+    fn new(space: &'a Space, options: &'a RankOptions, rules: &'a [Rule]) -> Result<Self> {
+        let Inner { snapshot, data, .. } = &*space.inner;
+        let filter = options.filter.as_ref();
+        let allowed = filter.map(|filter| rank::filter_targets(filter, snapshot, data)).transpose()?;
+        Ok(Self { space, rules, options, allowed })
+    }
+
+    /// The answers to queries, each by each rule.
+    fn answer(&self, queries: &[PreparedQuery], monitor: &Monitor) -> Result<Vec<Vec<Outcome>>> {
+        let RankOptions { k, serial, .. } = *self.options;
+        let request = Request { rules: self.rules, allowed: self.allowed.as_ref(), k, parallel: !serial };
+        let (data, plan) = (&self.space.inner.data, self.space.plan());
+        self.space.inner.pool.run(serial, || rank::execute(data, plan, queries, &request, monitor))
+    }
+}
+
+fn ranked_targets(truncated: bool, outcome: Outcome) -> RankedTargets {
+    let (targets, scores) = outcome.scored.into_iter().map(|scored| (scored.target, scored.score)).unzip();
+    RankedTargets { targets, scores, truncated, certificate: outcome.certificate }
+}
+
+fn check_not_empty(text: &str) -> Result<()> {
+    if text.is_empty() { Err(empty(text, "it is empty or only white space")) } else { Ok(()) }
+}
+
+fn check_has_tokens(text: &str, encoded: &Encoded) -> Result<()> {
+    if encoded.content_tokens == 0 {
+        return Err(empty(text, "the encoder's tokenizer finds no token in it"));
+    }
+    Ok(())
+}
+
+fn empty(text: &str, problem: &'static str) -> Error {
+    Error::EmptyText { text: text.chars().take(40).collect(), problem }
+}
+
+/// One query gives one ranking; this is what the impossible rest would be.
+fn no_ranking() -> Error {
+    Error::Matrix { expected: "one ranking".to_string(), got: "none".to_string() }
+}

@@ -1,0 +1,317 @@
+//! One pass over the rows of a plan's groups, for some batches of queries under some rules at once: approximately, giving upper
+//! bounds, or at full precision, giving scores.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::batch::{Batch, Side};
+use super::plan::{Run, ScanPlan, height};
+use crate::late_interaction::bound::Slack;
+use crate::late_interaction::fold::{FoldInput, FoldScratch};
+use crate::late_interaction::kernel::Kernel;
+use crate::late_interaction::lanes::{LANES, Lanes};
+use crate::late_interaction::pass::{Pass, RowKind};
+use crate::storage::SpaceData;
+use crate::storage::segment::{Planes, Segment};
+
+/// Blocks whose similarities are computed before they are folded: those of a batch stay in the first-level cache.
+const CHUNK_BLOCKS: usize = 8;
+
+/// Where a sweep runs, and on what.
+#[derive(Clone, Copy)]
+pub(super) struct Engine<'a> {
+    pub(super) space: &'a SpaceData,
+    pub(super) kernel: &'static dyn Kernel,
+    /// Whether work is handed to the current rayon pool.
+    pub(super) parallel: bool,
+}
+
+/// What a sweep computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Precision {
+    /// Upper bounds of scores, from the hi plane alone.
+    Bounds,
+    /// Scores, from both planes.
+    Full,
+}
+
+/// One number per slot for each query and rule: query after query, in each rule after rule.
+pub(super) fn sweep(engine: &Engine<'_>, plan: &ScanPlan, batches: &[Batch<'_>], precision: Precision) -> Vec<Vec<f32>> {
+    let task = |runs: &[Run]| sweep_task(engine, runs, batches, precision);
+    let runs: Vec<&[Run]> = plan.tasks().collect();
+    let of_tasks: Vec<Vec<f32>> = match engine.parallel {
+        true => runs.par_iter().map(|runs| task(runs)).collect(),
+        false => runs.iter().map(|runs| task(runs)).collect(),
+    };
+    let n: usize = batches.iter().map(|batch| batch.queries().len() * batch.passes().len()).sum();
+    let gather = |line: usize| {
+        let mut slots = Vec::with_capacity(plan.n_slots());
+        for task in &of_tasks {
+            let width = task.len() / n.max(1);
+            slots.extend_from_slice(&task[line * width..(line + 1) * width]);
+        }
+        slots
+    };
+    (0..n).map(gather).collect()
+}
+
+/// As [`sweep`], for the slots of one task: lines of equal length, one for each query and rule.
+fn sweep_task(engine: &Engine<'_>, runs: &[Run], batches: &[Batch<'_>], precision: Precision) -> Vec<f32> {
+    let n: usize = batches.iter().map(|batch| batch.queries().len() * batch.passes().len()).sum();
+    let width = runs.iter().map(|run| run.groups.len() * LANES).sum();
+    let mut out = Output { width, values: vec![0.0; n * width] };
+    let mut scratch = Scratch::default();
+    for kind in RowKind::ALL {
+        if !batches.iter().any(|batch| batch.side(kind).is_used()) {
+            continue;
+        }
+        let mut slot = 0;
+        for run in runs {
+            // Every segment of the plan was mapped when the space was opened.
+            if let Some(segment) = engine.space.segment_number(run.segment) {
+                let rows = StoredRows::new(segment, kind);
+                for groups in rows.chunks(&run.groups) {
+                    let at = slot + (groups.start - run.groups.start) as usize * LANES;
+                    scratch.chunk.load(&rows, &groups, precision);
+                    sweep_chunk(engine, &rows, batches, precision, at, &mut scratch, &mut out);
+                }
+            }
+            slot += run.groups.len() * LANES;
+        }
+    }
+    out.values
+}
+
+/// The scores of a task.
+struct Output {
+    width: usize,
+    values: Vec<f32>,
+}
+
+#[derive(Default)]
+struct Scratch {
+    chunk: Chunk,
+    cos: Vec<f32>,
+    fold: FoldScratch,
+}
+
+/// Stored rows of one kind in one segment: those of a pooled vector are one a form.
+struct StoredRows<'s> {
+    kind: RowKind,
+    planes: Planes<'s>,
+    group_starts: &'s [u32],
+    lengths: &'s [u32],
+}
+
+impl<'s> StoredRows<'s> {
+    fn new(segment: &'s Segment, kind: RowKind) -> Self {
+        let planes = match kind {
+            RowKind::Tokens => segment.tokens(),
+            RowKind::Pooled => segment.pooled(),
+        };
+        Self { kind, planes, group_starts: segment.group_starts(), lengths: segment.lengths() }
+    }
+
+    fn height(&self, group: u32) -> usize {
+        match self.kind {
+            RowKind::Tokens => height(self.group_starts, group),
+            RowKind::Pooled => 1,
+        }
+    }
+
+    fn first_block(&self, group: u32) -> usize {
+        match self.kind {
+            RowKind::Tokens => self.group_starts.get(group as usize).map_or(0, |&start| start as usize),
+            RowKind::Pooled => group as usize,
+        }
+    }
+
+    /// The rows of each form of a group.
+    fn lengths(&self, group: u32) -> [u32; LANES] {
+        let mut lengths = [0; LANES];
+        let of_group = self.lengths.get(group as usize * LANES..).unwrap_or_default();
+        lengths.iter_mut().zip(of_group).for_each(|(lane, &length)| {
+            *lane = if self.kind == RowKind::Tokens { length } else { 1 };
+        });
+        lengths
+    }
+
+    /// Consecutive groups of up to [`CHUNK_BLOCKS`] blocks together, or single higher ones.
+    fn chunks(&self, groups: &Range<u32>) -> impl Iterator<Item = Range<u32>> {
+        let mut next = groups.start;
+        let end = groups.end;
+        std::iter::from_fn(move || {
+            let start = next;
+            let mut blocks = 0;
+            while next < end && (next == start || blocks + self.height(next) <= CHUNK_BLOCKS) {
+                blocks += self.height(next);
+                next += 1;
+            }
+            (start < next).then_some(start..next)
+        })
+    }
+}
+
+/// The groups being swept.
+#[derive(Default)]
+struct Chunk {
+    blocks: Range<usize>,
+    groups: Vec<Group>,
+    /// Master rows, at full precision.
+    rows: Vec<f32>,
+    hi: Vec<i8>,
+}
+
+/// What is known of a group before any query meets it.
+struct Group {
+    /// Its first column in the chunk's similarities.
+    column: usize,
+    height: usize,
+    lengths: [u32; LANES],
+    /// The largest residual of each form's rows.
+    residuals: Lanes,
+}
+
+impl Chunk {
+    fn load(&mut self, rows: &StoredRows<'_>, groups: &Range<u32>, precision: Precision) {
+        let first = rows.first_block(groups.start);
+        self.groups.clear();
+        let mut end = first;
+        for group in groups.clone() {
+            let height = rows.height(group);
+            let residuals = largest_residuals(&rows.planes, end..end + height);
+            self.groups.push(Group { column: (end - first) * LANES, height, lengths: rows.lengths(group), residuals });
+            end += height;
+        }
+        self.blocks = first..end;
+        self.rows.clear();
+        if precision == Precision::Full {
+            let places = first * LANES..(end * LANES).min(rows.planes.norms.len());
+            rows.planes.restore(places, &mut self.hi, &mut self.rows);
+        }
+    }
+
+    fn columns(&self) -> usize {
+        self.blocks.len() * LANES
+    }
+}
+
+fn largest_residuals(planes: &Planes<'_>, blocks: Range<usize>) -> Lanes {
+    let mut largest = [0.0f32; LANES];
+    for block in blocks {
+        let residuals = planes.residuals.get(block * LANES..).unwrap_or_default();
+        for (largest, &residual) in largest.iter_mut().zip(residuals) {
+            *largest = if residual > *largest { residual } else { *largest };
+        }
+    }
+    largest
+}
+
+/// Adds what the passes over the chunk's rows give to the output, from slot `slot` of the task on.
+fn sweep_chunk(
+    engine: &Engine<'_>,
+    rows: &StoredRows<'_>,
+    batches: &[Batch<'_>],
+    precision: Precision,
+    slot: usize,
+    scratch: &mut Scratch,
+    out: &mut Output,
+) {
+    let mut line = 0;
+    for batch in batches {
+        let side = batch.side(rows.kind);
+        if side.is_used() {
+            similarities(engine.kernel, rows, side, precision, scratch);
+        }
+        for query in 0..batch.queries().len() {
+            for passes in batch.passes() {
+                let values = &mut out.values[line * out.width + slot..(line + 1) * out.width];
+                for pass in passes.iter().filter(|pass| pass.target == rows.kind) {
+                    let share = 1.0 / passes.len() as f32;
+                    fold_pass(engine.kernel, rows, batch, query, pass, share, precision, scratch, values);
+                }
+                line += 1;
+            }
+        }
+    }
+}
+
+/// All similarities of a batch's rows with the chunk's, approximate or not.
+fn similarities(
+    kernel: &dyn Kernel,
+    rows: &StoredRows<'_>,
+    side: &Side,
+    precision: Precision,
+    scratch: &mut Scratch,
+) {
+    let Scratch { chunk, cos, .. } = scratch;
+    let stride = chunk.columns();
+    cos.clear();
+    cos.resize(side.packed().len() * stride, 0.0);
+    match precision {
+        Precision::Bounds => {
+            let scales = rows.planes.scales.get(chunk.blocks.start * LANES..).unwrap_or_default();
+            kernel.scan(rows.planes.blocks(chunk.blocks.clone()), scales, side.packed(), cos, stride);
+        }
+        Precision::Full => kernel.dots(side.rows(), &chunk.rows, rows.planes.dim, cos, stride),
+    }
+}
+
+/// Adds a pass's share of the scores of the chunk's groups, or of their bounds.
+#[expect(clippy::too_many_arguments, reason = "the innermost step; a struct of its own would be made for one call")]
+fn fold_pass(
+    kernel: &dyn Kernel,
+    rows: &StoredRows<'_>,
+    batch: &Batch<'_>,
+    query: usize,
+    pass: &Pass,
+    share: f32,
+    precision: Precision,
+    scratch: &mut Scratch,
+    out: &mut [f32],
+) {
+    let Scratch { chunk, cos, fold } = scratch;
+    let side = batch.side(rows.kind);
+    let tokens = side.place(query, pass.query);
+    let spec = if precision == Precision::Full { pass.full } else { pass.scan() };
+    let (first_row, stride) = (chunk.blocks.start * LANES, chunk.columns());
+    let mut slack = HeightSlack::default();
+    for (group, out) in chunk.groups.iter().zip(out.as_chunks_mut::<LANES>().0) {
+        let input = FoldInput {
+            cos: &cos[tokens.start * stride + group.column..],
+            stride,
+            lengths: &group.lengths,
+            query_norms: batch.norms(query, pass.query),
+            row_norms: rows.planes.norms.get(first_row + group.column..).unwrap_or_default(),
+        };
+        let mut scores = [0.0; LANES];
+        kernel.fold(&spec, &input, fold, &mut scores);
+        if precision == Precision::Bounds {
+            let Slack { per_residual, fixed } =
+                slack.of(group.height, |rows| side.error(query, pass.query).map(|error| error.slack(&spec, rows)));
+            for (score, residual) in scores.iter_mut().zip(&group.residuals) {
+                *score += per_residual * residual + fixed;
+            }
+        }
+        out.iter_mut().zip(scores).for_each(|(out, score)| *out += share * score);
+    }
+}
+
+/// The slack of the group before, because most groups are as high as the one before.
+#[derive(Default)]
+struct HeightSlack(Option<(usize, Slack)>);
+
+impl HeightSlack {
+    fn of(&mut self, height: usize, make: impl FnOnce(usize) -> Option<Slack>) -> Slack {
+        match self.0 {
+            Some((known, slack)) if known == height => slack,
+            _ => {
+                // Without an error to bound there is nothing to rely on: everything is rescored.
+                let slack = make(height).unwrap_or(Slack { per_residual: 0.0, fixed: f32::INFINITY });
+                self.0 = Some((height, slack));
+                slack
+            }
+        }
+    }
+}
