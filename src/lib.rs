@@ -97,6 +97,8 @@ pub use ontology::{
     AttributesChanged, ChangedConcept, Concept, Defect, DefectKind, Forms, Kind, LabelsChanged, ReadReport, Relabelled,
     Relation, RelationKind, RelationsChanged, Release, ReleaseBuilder, ReleaseDiff, SpaceName,
 };
-pub use rank::{ExactMatch, Filter, Hit, RankOptions, Ranking};
+pub use rank::{
+    Comparison, ExactMatch, ExplainedForm, ExplainedToken, Explanation, Filter, FormScore, Hit, RankOptions, Ranking,
+};
 pub use storage::{Problem, Reclaimed, VerifyReport};
 pub use token_matrix::TokenMatrix;

@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `space.rs` | [`Space`]: ranking the concepts of one kind |
+//! | `space/explain.rs` | explaining a hit |
 //! | `writer.rs` | [`IndexWriter`]: ingesting, dropping, compacting |
 //! | `ingest.rs` | from a release to embeddings and a catalog entry |
 //! | `report.rs` | [`IngestReport`]: what an ingest did |

@@ -1,5 +1,7 @@
 //! Ranking the concepts of one kind in one release.
 
+mod explain;
+
 use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;

@@ -2,8 +2,10 @@
 //!
 //! Rows are stored as [`quantize`] says (rotated, in two byte planes, the scan plane in the order of [`layout`]); a query
 //! is [prepared](query) once and [scored](scorer) against restored rows, with dot products from a [`kernel`] that
-//! [`fold`] turns into a score. [`mod@reference`] says the same in f64 and without any of this.
+//! [`fold`] turns into a score. [`mod@reference`] says the same in f64 and without any of this, and [`breakdown`] takes a score
+//! apart into what each pair of tokens contributes.
 
+pub(crate) mod breakdown;
 mod exp;
 pub(crate) mod fold;
 pub(crate) mod kernel;
