@@ -335,7 +335,7 @@ mod tests {
                 for row in part.query_weights.iter().flatten() {
                     prop_assert!((row.iter().sum::<f64>() - 1.0).abs() <= 1e-12);
                 }
-                for column in part.target_weights.iter().map(transposed).flatten() {
+                for column in part.target_weights.iter().flat_map(transposed) {
                     prop_assert!((column.iter().sum::<f64>() - 1.0).abs() <= 1e-12);
                 }
             }

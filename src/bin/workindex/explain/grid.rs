@@ -2,6 +2,9 @@
 
 use workindex::{Comparison, ExplainedToken};
 
+/// The part of a score from which on a pair stands out.
+const STRONG: f64 = 0.05;
+
 /// One pair of tokens.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pair {
@@ -16,8 +19,8 @@ pub struct Pair {
     pub target_weight: Option<f64>,
     /// What the pair adds to the score.
     pub contribution: f64,
-    /// Whether it is the most similar pair of its query token or of its target token.
-    pub best: bool,
+    /// Whether it adds at least [`STRONG`] of the form's score.
+    pub strong: bool,
 }
 
 /// The pairs of a comparison.
@@ -31,10 +34,10 @@ pub struct Grid<'a> {
 }
 
 impl<'a> Grid<'a> {
-    /// The query's tokens in rows, the target's in columns.
-    pub fn new(comparison: &'a Comparison) -> Self {
+    /// The query's tokens in rows, the target's in columns. `score` is that of the form compared.
+    pub fn new(comparison: &'a Comparison, score: f64) -> Self {
         let Comparison { query_tokens, target_tokens, .. } = comparison;
-        let row = |i| (0..target_tokens.len()).map(|j| pair(comparison, i, j)).collect();
+        let row = |i| (0..target_tokens.len()).map(|j| pair(comparison, score, i, j)).collect();
         let cells = (0..query_tokens.len()).map(row).collect();
         Self { query_in_rows: true, rows: query_tokens, columns: target_tokens, cells }
     }
@@ -54,19 +57,17 @@ impl<'a> Grid<'a> {
     }
 }
 
-fn pair(comparison: &Comparison, i: usize, j: usize) -> Pair {
+fn pair(comparison: &Comparison, score: f64, i: usize, j: usize) -> Pair {
     let weight = |weights: &Option<Vec<Vec<f64>>>| weights.as_ref().map(|weights| weights[i][j]);
-    let cosine = comparison.cosines[i][j];
-    let best_of_row = comparison.cosines[i].iter().all(|&other| other <= cosine);
-    let best_of_column = comparison.cosines.iter().all(|row| row[j] <= cosine);
+    let contribution = comparison.contributions[i][j];
     Pair {
         query: i,
         target: j,
-        cosine,
+        cosine: comparison.cosines[i][j],
         query_weight: weight(&comparison.query_weights),
         target_weight: weight(&comparison.target_weights),
-        contribution: comparison.contributions[i][j],
-        best: best_of_row || best_of_column,
+        contribution,
+        strong: contribution > 0.0 && contribution >= STRONG * score,
     }
 }
 
@@ -97,14 +98,15 @@ pub mod tests {
     #[test]
     fn transposing_keeps_the_pairs() {
         let comparison = comparison(&["a", "b"], &["x", "y", "z"], |i, j| (i * 3 + j) as f64 / 10.0);
-        let grid = Grid::new(&comparison);
+        let grid = Grid::new(&comparison, 6.0);
         let turned = grid.transposed();
         assert_eq!((turned.rows.len(), turned.columns.len(), turned.query_in_rows), (3, 2, false));
         assert_eq!(turned.cells[2][1], grid.cells[1][2]);
         assert_eq!(turned.transposed().cells, grid.cells);
-        // Of rows 0…0.2 and 0.3…0.5: the last of each row, and all of the second row for their columns.
-        let best: Vec<bool> = grid.cells.iter().flatten().map(|pair| pair.best).collect();
-        assert_eq!(best, [false, false, true, true, true, true]);
+        // They add 0…5 sixtieths, and 0.05 × 6 is 18 of them; 0.05 × 0.6 is not quite 2.
+        assert!(grid.cells.iter().flatten().all(|pair| !pair.strong));
+        let strong = Grid::new(&comparison, 0.6).cells.concat().iter().map(|pair| pair.strong).collect::<Vec<bool>>();
+        assert_eq!(strong, [false, false, true, true, true, true]);
         assert_eq!(grid.strongest()[0], grid.cells[1][2]);
     }
 }

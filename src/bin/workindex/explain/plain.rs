@@ -11,6 +11,9 @@ const ENOUGH: f64 = 0.75;
 /// A pair below this part of the score is not worth naming.
 const WORTH_NAMING: f64 = 0.05;
 
+/// The longest query that a sentence repeats.
+const QUOTED: usize = 60;
+
 /// A part of a score in percent, where that says anything.
 pub fn percent(share: f64, score: f64) -> Option<f64> {
     let percent = 100.0 * share / score;
@@ -25,8 +28,11 @@ pub fn percent_text(share: f64, score: f64) -> String {
 /// What the concept's score is.
 pub fn score_sentence(explanation: &Explanation) -> String {
     let Explanation { label, score, forms, .. } = explanation;
-    let query = explanation.query.as_deref().map_or("The query".to_string(), |query| format!("“{query}”"));
-    let scale = "where 1 is the same text and 0 has nothing in common";
+    let query = match explanation.query.as_deref() {
+        Some(query) if query.chars().count() <= QUOTED => format!("“{query}”"),
+        _ => "The query".to_string(),
+    };
+    let scale = "where 1 is a perfect match and 0 nothing in common";
     let mut sentence = format!("{query} and “{label}” score {score:.2} on a scale {scale}.");
     if let [preferred, best] = forms.as_slice() {
         let (first, second) = (preferred.score, best.score);

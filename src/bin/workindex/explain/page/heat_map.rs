@@ -22,15 +22,15 @@ fn class(cosine: f64) -> String {
 }
 
 /// The heat map with its legend.
-pub fn render(comparison: &Comparison) -> String {
-    let grid = Grid::new(comparison);
+pub fn render(comparison: &Comparison, score: f64) -> String {
+    let grid = Grid::new(comparison, score);
     let long_target = grid.columns.len() > ACROSS && grid.columns.len() > grid.rows.len();
     let grid = if long_target { grid.transposed() } else { grid };
     let (rows, columns) = if grid.query_in_rows { ("query", "target") } else { ("target", "query") };
     let upright = grid.columns.len() > FEW || grid.columns.iter().any(|token| piece(token).chars().count() > LYING);
     let mut text = format!(
         "<figure>\n<figcaption>How similar each token of the <b>{rows}</b> (down) is to each token of the <b>{columns}</b> \
-         (across). Outlined: the best match of its row or column.</figcaption>\n<div class=\"scroll\">\n\
+         (across). Outlined: pairs that add at least 5 % of the score.</figcaption>\n<div class=\"scroll\">\n\
          <table class=\"heat{}\">\n<thead><tr><td></td>",
         if upright { " upright" } else { "" }
     );
@@ -54,11 +54,11 @@ fn name(token: &ExplainedToken) -> String {
 }
 
 fn cell(comparison: &Comparison, pair: &Pair) -> String {
-    let best = if pair.best { " best" } else { "" };
+    let strong = if pair.strong { " strong" } else { "" };
     // Not "-0.00".
     let cosine = if pair.cosine.abs() < 0.005 { 0.0 } else { pair.cosine };
     let tip = escape(&tooltip(comparison, pair));
-    format!("<td class=\"{}{best}\" title=\"{tip}\">{cosine:.2}</td>", class(pair.cosine))
+    format!("<td class=\"{}{strong}\" title=\"{tip}\">{cosine:.2}</td>", class(pair.cosine))
 }
 
 fn tooltip(comparison: &Comparison, pair: &Pair) -> String {
@@ -103,19 +103,19 @@ mod tests {
     #[test]
     fn the_longer_side_goes_down() {
         let target = ["t"; 20];
-        let map = render(&comparison(&["a", "b"], &target, |_, _| 0.5));
+        let map = render(&comparison(&["a", "b"], &target, |_, _| 0.5), 0.5);
         assert!(map.contains("token of the <b>target</b> (down)") && !map.contains("upright"), "{map}");
         assert_eq!((map.matches("<tr>").count(), map.matches("0.50</td>").count()), (21, 40));
     }
 
     #[test]
     fn a_cell_says_its_weight_and_what_it_adds() {
-        let map = render(&comparison(&["a\"", "<b>"], &["x", "##y"], |i, j| if i == j { 0.8 } else { -0.2 }));
+        let map = render(&comparison(&["a\"", "<b>"], &["x", "##y"], |i, j| if i == j { 0.8 } else { -0.2 }), 0.3);
         let tip =
             "title=\"a&quot; × x: cosine 0.800; weight 0.500 among the target&#39;s tokens; adds 0.2000 to the score\"";
         assert!(map.contains(tip) && map.contains("&lt;b&gt; × ·y"), "{map}");
         assert!(
-            map.contains("class=\"c8 best\"") && map.contains("class=\"m2\"") && map.contains("−0.3</span>"),
+            map.contains("class=\"c8 strong\"") && map.contains("class=\"m2\"") && map.contains("−0.3</span>"),
             "{map}"
         );
     }

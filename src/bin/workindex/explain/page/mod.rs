@@ -80,9 +80,9 @@ fn form_section(number: usize, form: &ExplainedForm) -> String {
         let _ = writeln!(text, "<p>{}</p>", escape(&plain::match_sentence(form)));
     }
     for comparison in &form.comparisons {
-        text.push_str(&heat_map::render(comparison));
+        text.push_str(&heat_map::render(comparison, form.score));
         text.push_str(&bars::render(comparison, form.score));
-        text.push_str(&strongest(&Grid::new(comparison), form.score));
+        text.push_str(&strongest(&Grid::new(comparison, form.score), form.score));
     }
     text.push_str("</section>\n");
     text
@@ -160,8 +160,8 @@ fn labels(explanation: &Explanation) -> String {
     }
     rows.sort_by(|a, b| b.1.total_cmp(&a.1));
     let mut text = "<section aria-labelledby=\"labels\">\n<h2 id=\"labels\">The labels of the concept</h2>\n\
-                    <p>The preferred label and the one that fits best make the score, half each; the others do not change \
-                    it.</p>\n<div class=\"scroll\"><table class=\"list\">\n<thead><tr><th scope=\"col\" class=\"n\">score</th>\
+                    <p>The score is the mean of the preferred label's and that of the label that fits best; the others do not \
+                    change it.</p>\n<div class=\"scroll\"><table class=\"list\">\n<thead><tr><th scope=\"col\" class=\"n\">score</th>\
                     <th scope=\"col\">label</th><th scope=\"col\"></th></tr></thead>\n<tbody>\n"
         .to_string();
     for (label, score, role) in rows {

@@ -22,9 +22,12 @@ pub fn render(comparison: &Comparison, score: f64, width: usize) -> String {
     let name = rows.iter().flat_map(|(_, rows)| rows).map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     let bar = BAR.min(width.saturating_sub(name + 22)).max(4);
     let mut text = String::new();
-    for (side, rows) in rows {
+    // The one bar of a side that was compared as a whole would say nothing.
+    for (side, rows) in rows.into_iter().filter(|(_, rows)| rows.len() > 1) {
         let _ = writeln!(text, "  what each word of the {side} adds");
         for (word, share) in rows {
+            // Not "-0.0000".
+            let share = if share.abs() < 0.000_05 { 0.0 } else { share };
             let (drawn, percent) = (draw(share, longest, bar), percent_text(share, score));
             let _ = writeln!(text, "    {word:name$}  {drawn:bar$}  {share:>7.4}  {percent:>5}");
         }

@@ -19,7 +19,7 @@ const STRONGEST: usize = 20;
 
 /// The pairs of a comparison in at most `width` columns.
 pub fn render(comparison: &Comparison, score: f64, width: usize) -> String {
-    let grid = Grid::new(comparison);
+    let grid = Grid::new(comparison, score);
     let turned = grid.transposed();
     match [grid, turned].into_iter().find(|grid| table_width(grid) <= width) {
         Some(grid) => table(&grid),
@@ -49,7 +49,7 @@ fn table_width(grid: &Grid) -> usize {
 
 fn table(grid: &Grid) -> String {
     let (rows, columns) = if grid.query_in_rows { ("query", "target") } else { ("target", "query") };
-    let mut text = format!("  cosines ({rows} down, {columns} across); * the best match of its row or column\n\n");
+    let mut text = format!("  cosines ({rows} down, {columns} across); * adds at least 5 % of the score\n\n");
     let first = name_width(grid.rows);
     let _ = write!(text, "  {:first$}", "");
     for token in grid.columns {
@@ -71,8 +71,10 @@ fn table(grid: &Grid) -> String {
 
 /// A cosine, right-aligned, with a place for its mark behind it.
 fn cell(pair: &Pair, width: usize) -> String {
-    let number = format!("{:>1$.2}", pair.cosine, width - 1);
-    match pair.best {
+    // Not "-0.00".
+    let cosine = if pair.cosine.abs() < 0.005 { 0.0 } else { pair.cosine };
+    let number = format!("{cosine:>0$.2}", width - 1);
+    match pair.strong {
         true => layout::strong(&format!("{number}*")),
         false => format!("{number} "),
     }
@@ -80,7 +82,7 @@ fn cell(pair: &Pair, width: usize) -> String {
 
 fn strongest(comparison: &Comparison, score: f64, width: usize) -> String {
     let Comparison { query_tokens, target_tokens, .. } = comparison;
-    let pairs = Grid::new(comparison).strongest();
+    let pairs = Grid::new(comparison, score).strongest();
     let (m, n) = (query_tokens.len(), target_tokens.len());
     let shown = pairs.len().min(STRONGEST);
     let mut text =

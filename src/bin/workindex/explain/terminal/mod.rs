@@ -49,7 +49,10 @@ fn describe(form: &ExplainedForm, width: usize) -> String {
             text.push_str(&wrap(&scores, width, "  "));
         }
         let _ = write!(text, "\n{}", cosines::render(comparison, form.score, width));
-        let _ = write!(text, "\n{}", bars::render(comparison, form.score, width));
+        let bars = bars::render(comparison, form.score, width);
+        if !bars.is_empty() {
+            let _ = write!(text, "\n{bars}");
+        }
     }
     text
 }
@@ -60,7 +63,7 @@ fn other_forms(explanation: &Explanation, width: usize) -> String {
     }
     let mut text = format!("\n{}\n", layout::heading("other labels of the concept, which do not change its score"));
     for form in &explanation.other_forms {
-        let lines = wrap(&form.text, width.saturating_sub(10), "          ");
+        let lines = wrap(&form.text, width, "          ");
         let _ = writeln!(text, "  {:>6.4}  {}", form.score, lines.trim());
     }
     text
