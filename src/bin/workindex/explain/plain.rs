@@ -1,6 +1,6 @@
 //! Score, matches and rule in plain sentences.
 
-use workindex::{Comparison, Direction, ExplainedForm, Explanation, Interaction, Rule};
+use workindex::{Comparison, Direction, ExplainedForm, ExplainedToken, Explanation, Interaction, Rule};
 
 use super::words::{Meeting, meetings};
 
@@ -13,6 +13,9 @@ const WORTH_NAMING: f64 = 0.05;
 
 /// The longest query that a sentence repeats.
 const QUOTED: usize = 60;
+
+/// What the pooled vector of a text is called.
+const WHOLE: &str = "whole text";
 
 /// A part of a score in percent, where that says anything.
 pub fn percent(share: f64, score: f64) -> Option<f64> {
@@ -49,8 +52,8 @@ pub fn score_sentence(explanation: &Explanation) -> String {
 pub fn match_sentence(form: &ExplainedForm) -> String {
     let mut named: Vec<Meeting> = form.comparisons.iter().flat_map(meetings).collect();
     named.sort_by(|a, b| b.contribution.total_cmp(&a.contribution));
-    if form.comparisons.iter().all(|c| c.query_tokens.len() == 1 && c.target_tokens.len() == 1) {
-        return "Both texts were compared as a whole: there is one pair only.".to_string();
+    if form.comparisons.iter().all(|c| is_whole(&c.query_tokens) && is_whole(&c.target_tokens)) {
+        return "Both texts were compared as a whole, which says nothing about their words.".to_string();
     }
     if form.score <= 0.0 || named.first().is_none_or(|first| first.contribution <= 0.0) {
         return "No word of the one text speaks for the other.".to_string();
@@ -70,10 +73,15 @@ pub fn match_sentence(form: &ExplainedForm) -> String {
     format!("{amount} comes from {}.", listed(&texts))
 }
 
+/// Whether this is a text as a whole. No vocabulary has a token with a blank in it.
+fn is_whole(tokens: &[ExplainedToken]) -> bool {
+    matches!(tokens, [token] if token.text == WHOLE)
+}
+
 fn describe(meeting: &Meeting, score: f64) -> String {
     let Meeting { query, target, contribution } = meeting;
     let name = |word: &str| match word {
-        "whole text" => "the other text as a whole".to_string(),
+        WHOLE => "the other text as a whole".to_string(),
         word => format!("“{word}”"),
     };
     format!("{} meeting {} ({})", name(query), name(target), percent_text(*contribution, score))

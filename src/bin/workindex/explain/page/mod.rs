@@ -94,8 +94,11 @@ fn strongest(grid: &Grid, score: f64) -> String {
         return String::new();
     }
     let shown = &pairs[..pairs.len().min(STRONGEST)];
-    let mut text =
-        format!("<h3>The {} pairs that add most</h3>\n<div class=\"scroll\"><table class=\"list\">\n", shown.len());
+    let title = match pairs.len() - shown.len() {
+        0 => "What each pair adds".to_string(),
+        _ => format!("The {} pairs that add most", shown.len()),
+    };
+    let mut text = format!("<h3>{title}</h3>\n<div class=\"scroll\"><table class=\"list\">\n");
     text.push_str(
         "<thead><tr><th scope=\"col\">query</th><th scope=\"col\">target</th><th scope=\"col\" class=\"n\">cosine</th>\
          <th scope=\"col\" class=\"n\">adds</th><th scope=\"col\" class=\"n\">of the score</th></tr></thead>\n<tbody>\n",

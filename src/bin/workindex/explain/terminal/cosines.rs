@@ -22,7 +22,7 @@ pub fn render(comparison: &Comparison, score: f64, width: usize) -> String {
     let grid = Grid::new(comparison, score);
     let turned = grid.transposed();
     match [grid, turned].into_iter().find(|grid| table_width(grid) <= width) {
-        Some(grid) => table(&grid),
+        Some(grid) => table(&grid, width),
         None => strongest(comparison, score, width),
     }
 }
@@ -47,9 +47,11 @@ fn table_width(grid: &Grid) -> usize {
     2 + name_width(grid.rows) + grid.columns.iter().map(column_width).sum::<usize>()
 }
 
-fn table(grid: &Grid) -> String {
+fn table(grid: &Grid, width: usize) -> String {
     let (rows, columns) = if grid.query_in_rows { ("query", "target") } else { ("target", "query") };
-    let mut text = format!("  cosines ({rows} down, {columns} across); * adds at least 5 % of the score\n\n");
+    let caption = format!("cosines ({rows} down, {columns} across); * adds at least 5 % of the score");
+    let mut text = wrap(&caption, width, "  ");
+    text.push('\n');
     let first = name_width(grid.rows);
     let _ = write!(text, "  {:first$}", "");
     for token in grid.columns {

@@ -16,9 +16,8 @@ use wrap::wrap;
 pub fn render(explanation: &Explanation, width: usize) -> String {
     let mut text = String::new();
     let query = explanation.query.as_deref().unwrap_or("(a token matrix)");
-    let title = wrap(&format!("{query} → {}", explanation.label), width, "");
-    let title: Vec<String> = title.lines().map(layout::heading).collect();
-    let _ = writeln!(text, "{}\n{}  {}\n", title.join("\n"), explanation.space, explanation.id);
+    text.push_str(&headings(&format!("{query} → {}", explanation.label), width));
+    let _ = writeln!(text, "{}  {}\n", explanation.space, explanation.id);
     let _ = writeln!(text, "{}", layout::heading(&format!("score {:.4}", explanation.score)));
     text.push_str(&wrap(&format!("by {}.", explanation.rule), width, "  "));
     text.push_str(&wrap(&plain::rule_sentence(&explanation.rule), width, "  "));
@@ -36,12 +35,13 @@ pub fn render(explanation: &Explanation, width: usize) -> String {
     text
 }
 
+/// A heading of one or more lines.
+fn headings(text: &str, width: usize) -> String {
+    wrap(text, width, "").lines().map(|line| format!("{}\n", layout::heading(line))).collect()
+}
+
 fn describe(form: &ExplainedForm, width: usize) -> String {
-    let mut text = String::new();
-    let heading = wrap(&format!("{} ({}): {:.4}", form.text, plain::role(form), form.score), width, "");
-    heading.lines().for_each(|line| {
-        let _ = writeln!(text, "{}", layout::heading(line));
-    });
+    let mut text = headings(&format!("{} ({}): {:.4}", form.text, plain::role(form), form.score), width);
     text.push_str(&wrap(&plain::match_sentence(form), width, "  "));
     for comparison in &form.comparisons {
         if let Some((forth, back)) = plain::both_scores(comparison) {
@@ -61,7 +61,8 @@ fn other_forms(explanation: &Explanation, width: usize) -> String {
     if explanation.other_forms.is_empty() {
         return String::new();
     }
-    let mut text = format!("\n{}\n", layout::heading("other labels of the concept, which do not change its score"));
+    let mut text = "\n".to_string();
+    text.push_str(&headings("other labels of the concept, which do not change its score", width));
     for form in &explanation.other_forms {
         let lines = wrap(&form.text, width, "          ");
         let _ = writeln!(text, "  {:>6.4}  {}", form.score, lines.trim());
