@@ -11,7 +11,7 @@ const ENOUGH: f64 = 0.75;
 /// A pair below this part of the score is not worth naming.
 const WORTH_NAMING: f64 = 0.05;
 
-/// The longest query that a sentence repeats.
+/// The longest text that a sentence repeats.
 const QUOTED: usize = 60;
 
 /// What the pooled vector of a text is called.
@@ -30,13 +30,14 @@ pub fn percent_text(share: f64, score: f64) -> String {
 
 /// What the concept's score is.
 pub fn score_sentence(explanation: &Explanation) -> String {
-    let Explanation { label, score, forms, .. } = explanation;
-    let query = match explanation.query.as_deref() {
-        Some(query) if query.chars().count() <= QUOTED => format!("“{query}”"),
-        _ => "The query".to_string(),
+    let Explanation { query, label, score, forms, .. } = explanation;
+    let name = |text: Option<&String>, else_: &str| match text {
+        Some(text) if text.chars().count() <= QUOTED => format!("“{text}”"),
+        _ => else_.to_string(),
     };
-    let scale = "where 1 is a perfect match and 0 nothing in common";
-    let mut sentence = format!("{query} and “{label}” score {score:.2} on a scale {scale}.");
+    let (query, target) = (name(query.as_ref(), "The query"), name(Some(label), "the target"));
+    let mut sentence =
+        format!("{query} and {target} score {score:.2} on a scale where 1 is a perfect match and 0 nothing in common.");
     if let [preferred, best] = forms.as_slice() {
         let (first, second) = (preferred.score, best.score);
         let text = &best.text;
@@ -80,11 +81,13 @@ fn is_whole(tokens: &[ExplainedToken]) -> bool {
 
 fn describe(meeting: &Meeting, score: f64) -> String {
     let Meeting { query, target, contribution } = meeting;
-    let name = |word: &str| match word {
-        WHOLE => "the other text as a whole".to_string(),
+    let name = |word: &str, side: &str| match word {
+        WHOLE => format!("the {side} as a whole"),
         word => format!("“{word}”"),
     };
-    format!("{} meeting {} ({})", name(query), name(target), percent_text(*contribution, score))
+    // A number and its sign stay on one line.
+    let percent = percent_text(*contribution, score).replace(' ', "\u{a0}");
+    format!("{} meeting {} ({percent})", name(query, "query"), name(target, "target"))
 }
 
 /// "a, b and c".
@@ -161,7 +164,7 @@ mod tests {
     #[test]
     fn the_sentence_names_words_not_pieces() {
         let form = form(&["sold", "##ering", "now"], &["sold", "##er"], |i, _| if i < 2 { 0.9 } else { 0.1 });
-        assert_eq!(match_sentence(&form), "Most of it comes from “soldering” meeting “solder” (95 %).");
+        assert_eq!(match_sentence(&form), "Most of it comes from “soldering” meeting “solder” (95\u{a0}%).");
         let flat = self::form(&["a", "b", "c", "d"], &["x", "y"], |_, _| 0.5);
         let sentence = match_sentence(&flat);
         assert!(
