@@ -195,7 +195,8 @@ fn one_or_two_forms_decide_and_the_others_are_listed() {
         let mut texts: Vec<&str> = explanation.forms.iter().map(|form| form.text.as_str()).collect();
         texts.extend(explanation.other_forms.iter().map(|form| form.text.as_str()));
         let mut expected: Vec<&str> = concept.surface_forms().collect();
-        (texts.sort_unstable(), expected.sort_unstable());
+        texts.sort_unstable();
+        expected.sort_unstable();
         assert_eq!(texts, expected);
         if explanation.forms.len() == 2 {
             assert_eq!((explanation.forms[1].text.as_str(), explanation.forms[1].part), (query.as_str(), 0.5));

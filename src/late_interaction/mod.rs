@@ -19,6 +19,8 @@ pub(crate) mod scorer;
 pub(crate) mod unit;
 
 #[cfg(test)]
+mod breakdown_tests;
+#[cfg(test)]
 mod format_golden;
 #[cfg(test)]
 mod scorer_tests;

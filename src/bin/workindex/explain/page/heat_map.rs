@@ -30,7 +30,7 @@ pub fn render(comparison: &Comparison, score: f64) -> String {
     let upright = grid.columns.len() > FEW || grid.columns.iter().any(|token| piece(token).chars().count() > LYING);
     let mut text = format!(
         "<figure>\n<figcaption>How similar each token of the <b>{rows}</b> (down) is to each token of the <b>{columns}</b> \
-         (across). Outlined: pairs that add at least 5 % of the score.</figcaption>\n<div class=\"scroll\">\n\
+         (across). Outlined: pairs that add at least 5 % of the score.</figcaption>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Heat map\">\n\
          <table class=\"heat{}\">\n<thead><tr><td></td>",
         if upright { " upright" } else { "" }
     );
