@@ -60,9 +60,10 @@ pub struct Args {
     json: bool,
 }
 
-/// The width of text in a pipe, and the widest it gets on a terminal.
+/// The width of text in a pipe, and on a terminal that does not tell its own.
 const WIDTH: usize = 100;
-const WIDEST: usize = 120;
+/// How narrow and how wide text gets on a terminal.
+const WIDTHS: (usize, usize) = (40, 120);
 
 pub fn run(args: &Args, console: &Console) -> Outcome {
     let rule = args.rule.rule(console)?;
@@ -79,7 +80,7 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
     match args.json {
         true => json::print(&explanation)?,
         false => {
-            let width = layout::terminal_width().unwrap_or(WIDTH).min(WIDEST);
+            let width = layout::terminal_width().filter(|&width| width > 0).unwrap_or(WIDTH).clamp(WIDTHS.0, WIDTHS.1);
             print(terminal::render(&explanation, width).trim_end())?;
         }
     }
