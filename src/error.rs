@@ -143,6 +143,15 @@ pub enum Error {
         available: String,
     },
 
+    /// No such concept in a target space.
+    #[error("no concept with the id `{id}` in {space}; the ids are those of a ranking's hits")]
+    UnknownConcept {
+        /// The id that was asked for.
+        id: String,
+        /// The space, with its release.
+        space: String,
+    },
+
     /// A name (of a space, a kind, an encoder) is not well-formed.
     #[error("`{name}` is not a valid {what}: {problem}")]
     InvalidName {

@@ -97,6 +97,9 @@ pub use ontology::{
     AttributesChanged, ChangedConcept, Concept, Defect, DefectKind, Forms, Kind, LabelsChanged, ReadReport, Relabelled,
     Relation, RelationKind, RelationsChanged, Release, ReleaseBuilder, ReleaseDiff, SpaceName,
 };
-pub use rank::{Certificate, ExactMatch, Filter, Hit, RankOptions, RankedTargets, Ranking};
+pub use rank::{
+    Certificate, Comparison, ExactMatch, ExplainedForm, ExplainedToken, Explanation, Filter, FormScore, Hit, RankOptions,
+    RankedTargets, Ranking,
+};
 pub use storage::{Problem, Reclaimed, VerifyReport};
 pub use token_matrix::TokenMatrix;

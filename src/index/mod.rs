@@ -5,6 +5,7 @@
 //! | `space.rs` | [`Space`]: the concepts of one kind |
 //! | `ranking.rs` | ranking them for texts and token matrices |
 //! | `pool.rs` | the threads that rankings run on |
+//! | `explain.rs` | explaining a hit |
 //! | `writer.rs` | [`IndexWriter`]: ingesting, dropping, compacting |
 //! | `ingest.rs` | from a release to embeddings and a catalog entry |
 //! | `report.rs` | [`IngestReport`]: what an ingest did |
@@ -12,6 +13,7 @@
 //! | `encoders.rs` | the encoders inside an index, loaded when a text asks for them |
 
 mod encoders;
+mod explain;
 mod info;
 mod ingest;
 mod pool;

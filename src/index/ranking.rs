@@ -231,11 +231,11 @@ fn ranked_targets(truncated: bool, outcome: Outcome) -> RankedTargets {
     RankedTargets { targets, scores, truncated, certificate: outcome.certificate }
 }
 
-fn check_not_empty(text: &str) -> Result<()> {
+pub(super) fn check_not_empty(text: &str) -> Result<()> {
     if text.is_empty() { Err(empty(text, "it is empty or only white space")) } else { Ok(()) }
 }
 
-fn check_has_tokens(text: &str, encoded: &Encoded) -> Result<()> {
+pub(super) fn check_has_tokens(text: &str, encoded: &Encoded) -> Result<()> {
     if encoded.content_tokens == 0 {
         return Err(empty(text, "the encoder's tokenizer finds no token in it"));
     }

@@ -3,9 +3,11 @@
 //! Rows are stored as [`quantize`] says (rotated, in two byte planes, the scan plane in the order of [`layout`]); a query
 //! is [prepared](query) once and [packed] for scans. A [rule](Rule) is one or two [passes](pass) over stored rows; a [`kernel`]
 //! makes their similarities and [folds](fold) them into scores; a scan's are within a [`bound`] of the full-precision ones.
-//! [`mod@reference`] says the same in f64 and without any of this.
+//! [`mod@reference`] says the same in f64 and without any of this, and [`breakdown`] takes a score apart into what each pair of
+//! tokens contributes.
 
 pub(crate) mod bound;
+pub(crate) mod breakdown;
 mod exp;
 pub(crate) mod fold;
 pub(crate) mod kernel;
@@ -20,6 +22,8 @@ pub(crate) mod rotation;
 mod rule;
 pub(crate) mod unit;
 
+#[cfg(test)]
+mod breakdown_tests;
 #[cfg(test)]
 mod format_golden;
 #[cfg(test)]

@@ -73,7 +73,7 @@ fn attend(rule: &Rule, e: &[f32], matrix: &TokenMatrix) -> f64 {
 }
 
 /// exp(zⱼ − max z) / Σ exp(z − max z).
-fn softmax(mut z: Vec<f64>) -> Vec<f64> {
+pub(super) fn softmax(mut z: Vec<f64>) -> Vec<f64> {
     let top = largest(z.iter().copied());
     z.iter_mut().for_each(|z| *z = (*z - top).exp());
     let sum: f64 = z.iter().sum();
@@ -86,7 +86,7 @@ fn cos(a: &[f32], b: &[f32]) -> f64 {
     if norms == 0.0 { 0.0 } else { dot(a, b) / norms }
 }
 
-fn dot(a: &[f32], b: &[f32]) -> f64 {
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum()
 }
 
@@ -95,7 +95,7 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     values.sum::<f64>() / n
 }
 
-fn largest(values: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn largest(values: impl Iterator<Item = f64>) -> f64 {
     values.fold(f64::NEG_INFINITY, f64::max)
 }
 

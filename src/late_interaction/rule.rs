@@ -1,9 +1,12 @@
 //! Scoring rules: what late interaction computes, and in which direction.
 
+use serde::Serialize;
+
 use crate::error::{Error, Result};
 
 /// How the similarities of two token matrices become a score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Interaction {
     /// Soft late interaction (UWE, arXiv 2511.07969): each token of one side is matched with all tokens of the other,
     /// weighted by a softmax at the rule's temperature.
@@ -18,7 +21,8 @@ pub enum Interaction {
 }
 
 /// Over whose tokens the score is a mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// The query's: how well is the query explained by the target? (UWE, ColBERT)
     Query,
@@ -29,7 +33,8 @@ pub enum Direction {
 }
 
 /// What the softmax weights are computed from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Weights {
     /// Cosines.
     Cosine,
@@ -48,7 +53,7 @@ pub enum Weights {
 /// assert!(rule.validate().is_ok());
 /// assert!(Rule::soft(0.0).validate().is_err());
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Rule {
     /// How similarities become a score.
     pub interaction: Interaction,

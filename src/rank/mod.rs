@@ -10,11 +10,13 @@
 //! | `rescore.rs` | full-precision scores of chosen surface forms |
 //! | `filter.rs` | [`Filter`]: which targets take part |
 //! | `top_k.rs` | the best k scores, in the one order that rankings have |
+//! | `explain/` | [`Explanation`]: why a concept scores what it does |
 //! | `ranking.rs` | [`RankOptions`], [`Ranking`], [`Hit`], [`RankedTargets`] |
 
 mod batch;
 mod certify;
 mod executor;
+mod explain;
 mod filter;
 mod plan;
 mod ranking;
@@ -25,6 +27,8 @@ mod top_k;
 pub use certify::Certificate;
 pub(crate) use certify::Outcome;
 pub(crate) use executor::{Request, execute};
+pub(crate) use explain::{Asked, explain};
+pub use explain::{Comparison, ExplainedForm, ExplainedToken, Explanation, FormScore};
 pub use filter::Filter;
 pub(crate) use filter::targets as filter_targets;
 pub(crate) use plan::ScanPlan;

@@ -112,7 +112,8 @@ pub struct RankedTargets {
     pub certificate: Certificate,
 }
 
-fn as_text<S: serde::Serializer>(name: &SpaceName, serializer: S) -> Result<S::Ok, S::Error> {
+/// Serialises a space's name as text.
+pub(super) fn as_text<S: serde::Serializer>(name: &SpaceName, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(name)
 }
 

@@ -5,6 +5,7 @@
 #![cfg(feature = "cli")]
 
 mod encoders;
+mod explain;
 mod failures;
 mod ingest;
 mod rank;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{compact, diff, drop, encoder, info, ingest, init, quickstart, rank, verify};
+use crate::{compact, diff, drop, encoder, explain, info, ingest, init, quickstart, rank, verify};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -11,6 +11,7 @@ Examples:
   workindex ingest esco work.index 'ESCO dataset - v1.1.1 - classification - en - csv.zip' \\
                                    'ESCO dataset - v1.1.1 - relations - csv.zip'
   workindex rank work.index esco/skill/en 'Senior data engineer'
+  workindex explain work.index esco/skill/en 'Senior data engineer' 'data warehouse'
 
 Exit status: 0 done, 1 it failed, 2 the command was not understood, 130 interrupted.";
 
@@ -34,6 +35,7 @@ pub enum Command {
     Init(init::Args),
     Ingest(ingest::Args),
     Rank(rank::Args),
+    Explain(explain::Args),
     Info(info::Args),
     Diff(diff::Args),
     Verify(verify::Args),

@@ -112,6 +112,9 @@ fn hint(error: &Error) -> Option<String> {
         Error::UnknownSpace { available, .. } if available.is_empty() => {
             "nothing has been ingested yet: `workindex ingest esco`, `ingest onet` or `ingest table`"
         }
+        Error::UnknownConcept { .. } => {
+            "`workindex rank INDEX SPACE TEXT --format json` shows ids whole; a preferred label does as well"
+        }
         Error::InvalidOption { option: "version" | "release", .. } => "say it with `--release R`",
         Error::InvalidOption { option: "language", .. } => "say it with `--language L`",
         Error::Locked { .. } => "wait for the other command to finish, or end it",

@@ -34,8 +34,17 @@ pub fn table(header: &[&str], width: Option<usize>) -> Table {
 
 /// A line above a table: bold on a terminal, as the header is.
 pub fn heading(text: &str) -> String {
+    styled(text, "1")
+}
+
+/// What stands out in a table: bold and green on a terminal.
+pub fn strong(text: &str) -> String {
+    styled(text, "1;32")
+}
+
+fn styled(text: &str, code: &str) -> String {
     match std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
-        true => format!("\x1b[1m{text}\x1b[0m"),
+        true => format!("\x1b[{code}m{text}\x1b[0m"),
         false => text.to_string(),
     }
 }

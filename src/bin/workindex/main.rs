@@ -7,6 +7,7 @@ mod console;
 mod diff;
 mod drop;
 mod encoder;
+mod explain;
 mod failure;
 mod info;
 mod ingest;
@@ -43,6 +44,7 @@ fn run(command: Command, console: &Console) -> Outcome {
         Command::Init(args) => init::run(&args, console),
         Command::Ingest(args) => ingest::run(&args.source, console),
         Command::Rank(args) => rank::run(&args, console),
+        Command::Explain(args) => explain::run(&args, console),
         Command::Info(args) => info::run(&args, console),
         Command::Diff(args) => diff::run(&args, console),
         Command::Verify(args) => verify::run(&args, console),
