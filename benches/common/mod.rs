@@ -32,12 +32,12 @@ use std::time::Instant;
 use workindex::Encoder;
 
 /// Everything that scanning is measured on.
-pub struct Setup {
+pub struct ScanSetup {
     pub sets: Vec<TargetSet>,
     pub queries: Queries,
 }
 
-impl Setup {
+impl ScanSetup {
     /// Reads, encodes and indexes what is not kept from an earlier run; says what takes long.
     pub fn prepare() -> Self {
         let sources = Sources::find();

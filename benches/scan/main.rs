@@ -32,7 +32,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput};
 use workindex::{Monitor, RankOptions, TokenMatrix};
 
-use common::{Pool, Setup, TargetSet, unit_rows};
+use common::{Pool, ScanSetup, TargetSet, unit_rows};
 use gemm_scan::{BLOCK_ROWS, GemmScan, QueryRows};
 use plain::PlainScan;
 
@@ -49,7 +49,7 @@ pub struct Workload<'a> {
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    let (setup, pools) = (Setup::prepare(), common::pools());
+    let (setup, pools) = (ScanSetup::prepare(), common::pools());
     let workloads = [
         Workload { name: "title", queries: &setup.queries.titles, batch: true },
         Workload { name: "sentence", queries: &setup.queries.sentences, batch: false },
