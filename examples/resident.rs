@@ -55,7 +55,7 @@ fn show(when: &str) {
     }
 }
 
-/// The kilobytes (of 1024 bytes) of a line such as `VmRSS:	   5180 kB`.
+/// The kilobytes (of 1024 bytes) of a line such as `VmRSS: 5180 kB`.
 fn field(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
