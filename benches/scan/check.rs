@@ -31,7 +31,7 @@ pub fn check(set: &TargetSet, plain: &PlainScan, gemm: &GemmScan, workload: &Wor
         let name = |way: &str, at: usize| format!("{}, {} {at}, {way}, {}", set.name, workload.name, pool.name());
         let gemm_batch = pool.run(|| gemm.rank(&batch, K));
         let batch =
-            pool.run(|| set.space.rank_matrices(&workload.queries, &options(), &Monitor::silent())).expect("rankings");
+            pool.run(|| set.space.rank_matrices(workload.queries, &options(), &Monitor::silent())).expect("rankings");
         for (at, query) in workload.queries.iter().enumerate() {
             agree(&scores[at], &pool.run(|| gemm.rank(&singles[at], K))[0], &name("gemm", at));
             agree(&scores[at], &gemm_batch[at], &name("gemm batch", at));
