@@ -47,7 +47,6 @@ impl Sources {
             column("workbench/melo_usa_en/corpus_elements.tsv", b'\t', 1, false),
             column("workbench/title_similarity/corpus_elements", b'\t', 1, true),
             column("workbench/skill_extraction/skillskape_train.csv", b',', 1, true),
-            column("esco/1.0-partial/skills_en-us.csv", b',', 6, true),
         ];
         Self {
             encoder,

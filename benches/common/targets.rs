@@ -7,7 +7,7 @@ use super::{Queries, Sources};
 
 /// Targets of the middle space: the ESCO skills with the other labels of ESCO and the short labels of O*NET.
 const MEDIUM: usize = 34_000;
-/// Targets of the large space: those with all alternative labels of all releases, tasks, and other lists.
+/// Targets of the large space: those with all alternative labels of all releases, other lists, and descriptions last.
 const LARGE: usize = 300_000;
 
 /// The texts of the largest space, and how many of them each space has.
@@ -58,10 +58,10 @@ fn with_other_lists(
     texts.add(labels);
     esco.iter().chain(onet).for_each(|release| texts.add(lists::alternative_labels(release)));
     sources.others.iter().for_each(|column| texts.add(lists::column(column)));
-    esco.iter().chain(onet).for_each(|release| texts.add(lists::descriptions(release)));
     let mut rest = DistinctTexts::without(queries.texts());
     sources.titles.iter().for_each(|column| rest.add(lists::column(column)));
     texts.add(rest.finish());
+    esco.iter().chain(onet).for_each(|release| texts.add(lists::descriptions(release)));
     let mut texts = texts.finish();
     eprintln!("{} distinct texts for the large space", texts.len());
     texts.truncate(LARGE);
