@@ -44,7 +44,7 @@
 //! |---|---|---|
 //! | 6 | command line (`src/bin`) | everything public; the only one that prints or goes online |
 //! | 5 | `index` | the front door: wires encoder, storage and rank |
-//! | 4 | `rank` | query execution over a snapshot: filters, executor, top-k |
+//! | 4 | `rank` | query execution over a snapshot: filters, scans, certificates, explanations |
 //! | 3 | `storage` | bytes on disk: segments, catalog, commits; knows no model |
 //! | 2 | `ontology`, `encoder`, `late_interaction` | side by side, knowing nothing of each other; `late_interaction` knows no files |
 //! | 1 | `error`, `monitor`, `token_matrix`, `mapped_file` | what all share |
@@ -55,12 +55,15 @@
 //! # Promises
 //!
 //! * **Exact**: a ranking is that of all targets scored at the format's full precision (16-bit fixed point: a
-//!   cosine of 384 values is typically off by less than 5e-5), with ties in the order of the space, at every thread count. [`reference`](mod@reference) says the
-//!   same in f64 and obvious loops.
+//!   cosine of 384 values is typically off by less than 5e-5), with ties in the order of the space, at every thread count.
+//!   Most targets are not scored so, though: a scan of 8-bit copies gives each an upper bound, and those that the bounds do not
+//!   settle are rescored. The [`Certificate`] of a ranking says how many; `late_interaction/bound.rs` has the proof.
+//!   [`reference`](mod@reference) says the same in f64 and obvious loops.
 //! * **Durable**: [`IndexWriter::commit`] returns when the change survives a crash; before, nobody sees any of it. The format
 //!   and the proof are in `index-format.md`.
 //! * **Quiet**: the library never prints, never reads environment variables, never goes online. Long work reports to a
-//!   [`Monitor`] and stops when its [`CancelToken`] is raised. Parallel work runs on the rayon pool that it is called from.
+//!   [`Monitor`] and stops when its [`CancelToken`] is raised. Parallel work runs on the rayon pool that it is called from, or on
+//!   the one that [`WorkIndex::with_pool`] or [`WorkIndex::with_threads`] gives.
 //! * **No panic** on any input: bad files, texts and options are typed [`Error`]s that say where, what was expected and what
 //!   to do.
 //!

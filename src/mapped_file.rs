@@ -1,8 +1,9 @@
-//! Read-only memory maps of files that nobody writes in place. The only unsafe code of the library.
+//! Read-only memory maps of files that nobody writes in place. The only unsafe code beside the kernels.
 
 #![allow(unsafe_code)]
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
@@ -43,5 +44,21 @@ impl MappedFile {
     /// The file's bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.map
+    }
+
+    /// Takes the pages of a range out of the process's resident memory; whoever reads them next gets them from the system's
+    /// page cache, or from the file. A hint: nothing happens where the system has no such thing.
+    pub(crate) fn release(&self, range: Range<usize>) {
+        #[cfg(unix)]
+        if range.start < range.end && range.end <= self.map.len() {
+            // SAFETY: dropping pages loses what was written to them and not to the file. The map is read-only and of a file
+            // that nobody writes, so a page that is read again has the bytes that it had, also for references that exist.
+            let advised = unsafe {
+                self.map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, range.start, range.len())
+            };
+            if let Err(error) = advised {
+                tracing::debug!(%error, "pages of {} stay resident", self.path.display());
+            }
+        }
     }
 }

@@ -93,7 +93,7 @@ impl Space {
         self.inner.data.record.attribution.as_deref()
     }
 
-    /// The concept at a position of the space, as [`Hit::target`] gives it; `None` beyond the end.
+    /// The concept at a position of the space, as [`Hit::target`](crate::Hit::target) gives it; `None` beyond the end.
     ///
     /// # Errors
     /// What a damaged index gives.

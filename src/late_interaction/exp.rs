@@ -1,6 +1,8 @@
 //! eˣ of non-positive f32 values: branch-free, so that loops over it vectorise, and the same bits on every platform that has
 //! (or has not) fused multiply-add.
 
+use super::machine::Machine;
+
 /// Below this eˣ is taken as e⁻⁸⁷ ≈ 1.6e-38, which no softmax in f32 notices beside its largest weight of 1.
 const LOWEST: f32 = -87.0;
 /// ln 2 in two parts: k · LN2_HIGH is exact for |k| < 2¹⁵.
@@ -11,55 +13,30 @@ const ROUNDER: f32 = 12_582_912.0;
 /// (eʳ − 1 − r) / r² for |r| ≤ ln 2 / 2, highest power first (Cephes, expf).
 const COEFFICIENTS: [f32; 6] = [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
 
-/// a · b + c, rounded once or twice.
-pub(crate) trait MulAdd {
-    /// a · b + c.
-    fn mul_add(a: f32, b: f32, c: f32) -> f32;
-}
-
-/// Rounded once: for kernels whose machines do that in one instruction.
-pub(crate) struct Fused;
-
-impl MulAdd for Fused {
-    #[inline(always)]
-    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
-        a.mul_add(b, c)
-    }
-}
-
-/// Rounded twice: for every machine.
-pub(crate) struct Plain;
-
-impl MulAdd for Plain {
-    #[inline(always)]
-    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
-        a * b + c
-    }
-}
-
 /// eˣ for x ≤ 0 (−∞ included), with a relative error below 2e-7. Never NaN, never above 1.
 #[inline(always)]
-pub(crate) fn exp_non_positive<A: MulAdd>(x: f32) -> f32 {
+pub(crate) fn exp_non_positive<M: Machine>(x: f32) -> f32 {
     // Comparisons in this order also replace NaN, and each is one instruction, unlike `clamp`, `max` and `min`.
     let x = if x > LOWEST { x } else { LOWEST };
-    exp_in_range::<A>(if x < 0.0 { x } else { 0.0 })
+    exp_in_range::<M>(if x < 0.0 { x } else { 0.0 })
 }
 
 /// The same for −87 ≤ x ≤ 0, which the caller knows.
 #[inline(always)]
-pub(crate) fn exp_in_range<A: MulAdd>(x: f32) -> f32 {
-    let rounded = A::mul_add(x, std::f32::consts::LOG2_E, ROUNDER);
+pub(crate) fn exp_in_range<M: Machine>(x: f32) -> f32 {
+    let rounded = M::mul_add(x, std::f32::consts::LOG2_E, ROUNDER);
     let k = rounded - ROUNDER;
-    let r = A::mul_add(k, -LN2_LOW, A::mul_add(k, -LN2_HIGH, x));
-    let p = COEFFICIENTS.into_iter().fold(0.0, |p, c| A::mul_add(p, r, c));
+    let r = M::mul_add(k, -LN2_LOW, M::mul_add(k, -LN2_HIGH, x));
+    let p = COEFFICIENTS.into_iter().fold(0.0, |p, c| M::mul_add(p, r, c));
     // The lowest bits of `rounded` are the integer k ∈ −126…0 itself, so the exponent bits are those of a normal number.
     let power_of_two = f32::from_bits(rounded.to_bits().wrapping_sub(ROUNDER.to_bits() - 127) << 23);
-    (A::mul_add(p * r, r, r) + 1.0) * power_of_two
+    (M::mul_add(p * r, r, r) + 1.0) * power_of_two
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::late_interaction::machine::{Fused, Plain};
 
     #[test]
     fn it_is_the_exponential_to_within_2e_7() {

@@ -30,8 +30,10 @@
 //! is off by a relative 2e-7 of the exponential and by 2u · 87 of its argument, which moves a soft row score by no more than
 //! the range 2 of cosines times that; sums of n and m positive terms, their ratio and the mean add (n + m + 4) · 2u.
 
-use super::exp::{MulAdd, exp_in_range, exp_non_positive};
+use super::exp::{exp_in_range, exp_non_positive};
 use super::lanes::{LANES, Lanes, load, map, select, zip};
+use super::layout::LINE;
+use super::machine::Machine;
 
 /// The smallest temperature at which weights exp((c − C)/τ), |c| ≤ C, stay within what f32 holds: 2C / 87.
 pub(crate) const SHARED_SOFTMAX_MIN: f32 = 0.0235;
@@ -87,6 +89,8 @@ pub(crate) struct FoldInput<'a> {
     pub(crate) query_norms: &'a [f32],
     /// Norms of the forms' raw rows, block after block. Read for raw weights only.
     pub(crate) row_norms: &'a [f32],
+    /// Bytes that will be read next: a shared softmax, which computes for long without reading anything, fetches them.
+    pub(crate) ahead: &'a [u8],
 }
 
 /// Buffers of a fold, to be kept between calls.
@@ -102,9 +106,9 @@ pub(crate) struct FoldScratch {
 
 /// The scores of sixteen forms; 0 for a lane without a form.
 ///
-/// Inlined into each kernel's function, which decides what it is compiled for and whether `A` rounds once or twice.
+/// Inlined into each kernel's function, which decides what it is compiled for and whether what `M` adds.
 #[inline(always)]
-pub(super) fn fold<A: MulAdd>(spec: &FoldSpec, input: &FoldInput<'_>, scratch: &mut FoldScratch, out: &mut Lanes) {
+pub(super) fn fold<M: Machine>(spec: &FoldSpec, input: &FoldInput<'_>, scratch: &mut FoldScratch, out: &mut Lanes) {
     *out = [0.0; LANES];
     let m = input.query_norms.len();
     let height = input.lengths.iter().copied().max().unwrap_or(0) as usize;
@@ -115,10 +119,10 @@ pub(super) fn fold<A: MulAdd>(spec: &FoldSpec, input: &FoldInput<'_>, scratch: &
     }
     let (over_query, over_target) = match spec.reduce {
         Reduce::Max => fold_max(input, height, scratch),
-        Reduce::SharedSoftmax { inverse } => fold_shared::<A>(input, height, inverse, scratch),
+        Reduce::SharedSoftmax { inverse } => fold_shared::<M>(input, height, inverse, scratch),
         Reduce::Softmax { temperature, raw } => {
             make_logits(input, height, f64::from(temperature), raw, scratch);
-            fold_softmax::<A>(spec, input, height, scratch)
+            fold_softmax::<M>(spec, input, height, scratch)
         }
     };
     let tokens = m as f32;
@@ -196,7 +200,7 @@ fn fold_max(input: &FoldInput<'_>, height: usize, scratch: &mut FoldScratch) -> 
 
 /// The sums over tokens and over rows of the softmax means, both from the same weights.
 #[inline(always)]
-fn fold_shared<A: MulAdd>(
+fn fold_shared<M: Machine>(
     input: &FoldInput<'_>,
     height: usize,
     inverse: f32,
@@ -206,17 +210,23 @@ fn fold_shared<A: MulAdd>(
     clear_sums(scratch, m);
     let (sums, weighted_sums) = (&mut scratch.sums[..m], &mut scratch.weighted[..m]);
     let mut over_target = [0.0; LANES];
+    // As many lines a step as it takes to be through with them at the end.
+    let stretch = input.ahead.len().div_ceil(height * m).next_multiple_of(LINE).max(LINE);
+    let mut ahead = input.ahead.chunks(stretch);
     for row in 0..height {
         let here = present(input, row);
         let (mut sum, mut weighted) = ([0.0; LANES], [0.0; LANES]);
         for t in 0..m {
+            if let Some(lines) = ahead.next() {
+                lines.chunks(LINE).for_each(M::prefetch);
+            }
             let c = cosines(input, t, row);
-            let w = map(&c, |c| exp_in_range::<A>((c - LIMIT) * inverse));
+            let w = map(&c, |c| exp_in_range::<M>((c - LIMIT) * inverse));
             let w = select(&here, &w, &[0.0; LANES]);
             sum = add(&sum, &w);
-            weighted = add_product::<A>(&w, &c, &weighted);
+            weighted = add_product::<M>(&w, &c, &weighted);
             sums[t] = add(&sums[t], &w);
-            weighted_sums[t] = add_product::<A>(&w, &c, &weighted_sums[t]);
+            weighted_sums[t] = add_product::<M>(&w, &c, &weighted_sums[t]);
         }
         let mean = zip(&weighted, &sum, |weighted, sum| weighted / sum);
         over_target = add(&over_target, &select(&here, &mean, &[0.0; LANES]));
@@ -247,25 +257,25 @@ fn make_logits(input: &FoldInput<'_>, height: usize, temperature: f64, raw: bool
 
 /// The sums over tokens and over rows of the softmax means, each with its own maximum subtracted.
 #[inline(always)]
-fn fold_softmax<A: MulAdd>(
+fn fold_softmax<M: Machine>(
     spec: &FoldSpec,
     input: &FoldInput<'_>,
     height: usize,
     scratch: &mut FoldScratch,
 ) -> (Lanes, Lanes) {
     let over_target = match spec.over_target {
-        true => softmax_over_tokens::<A>(input, height, &scratch.logits),
+        true => softmax_over_tokens::<M>(input, height, &scratch.logits),
         false => [0.0; LANES],
     };
     let over_query = match spec.over_query {
-        true => softmax_over_rows::<A>(input, height, &scratch.logits),
+        true => softmax_over_rows::<M>(input, height, &scratch.logits),
         false => [0.0; LANES],
     };
     (over_query, over_target)
 }
 
 #[inline(always)]
-fn softmax_over_tokens<A: MulAdd>(input: &FoldInput<'_>, height: usize, logits: &[Lanes]) -> Lanes {
+fn softmax_over_tokens<M: Machine>(input: &FoldInput<'_>, height: usize, logits: &[Lanes]) -> Lanes {
     let m = input.query_norms.len();
     let mut total = [0.0; LANES];
     for row in 0..height {
@@ -276,9 +286,9 @@ fn softmax_over_tokens<A: MulAdd>(input: &FoldInput<'_>, height: usize, logits: 
         }
         let (mut sum, mut weighted) = ([0.0; LANES], [0.0; LANES]);
         for t in 0..m {
-            let w = zip(&logits[t], &top, |l, top| exp_non_positive::<A>(l - top));
+            let w = zip(&logits[t], &top, |l, top| exp_non_positive::<M>(l - top));
             sum = add(&sum, &w);
-            weighted = add_product::<A>(&w, &cosines(input, t, row), &weighted);
+            weighted = add_product::<M>(&w, &cosines(input, t, row), &weighted);
         }
         let mean = zip(&weighted, &sum, |weighted, sum| weighted / sum);
         total = add(&total, &select(&present(input, row), &mean, &[0.0; LANES]));
@@ -287,7 +297,7 @@ fn softmax_over_tokens<A: MulAdd>(input: &FoldInput<'_>, height: usize, logits: 
 }
 
 #[inline(always)]
-fn softmax_over_rows<A: MulAdd>(input: &FoldInput<'_>, height: usize, logits: &[Lanes]) -> Lanes {
+fn softmax_over_rows<M: Machine>(input: &FoldInput<'_>, height: usize, logits: &[Lanes]) -> Lanes {
     let m = input.query_norms.len();
     let mut total = [0.0; LANES];
     for t in 0..m {
@@ -297,10 +307,10 @@ fn softmax_over_rows<A: MulAdd>(input: &FoldInput<'_>, height: usize, logits: &[
         }
         let (mut sum, mut weighted) = ([0.0; LANES], [0.0; LANES]);
         for row in 0..height {
-            let w = zip(&logits[row * m + t], &top, |l, top| exp_non_positive::<A>(l - top));
+            let w = zip(&logits[row * m + t], &top, |l, top| exp_non_positive::<M>(l - top));
             let w = select(&present(input, row), &w, &[0.0; LANES]);
             sum = add(&sum, &w);
-            weighted = add_product::<A>(&w, &cosines(input, t, row), &weighted);
+            weighted = add_product::<M>(&w, &cosines(input, t, row), &weighted);
         }
         total = add(&total, &zip(&weighted, &sum, |weighted, sum| weighted / sum));
     }
@@ -309,10 +319,10 @@ fn softmax_over_rows<A: MulAdd>(input: &FoldInput<'_>, height: usize, logits: &[
 
 /// a · b + c.
 #[inline(always)]
-fn add_product<A: MulAdd>(a: &Lanes, b: &Lanes, c: &Lanes) -> Lanes {
+fn add_product<M: Machine>(a: &Lanes, b: &Lanes, c: &Lanes) -> Lanes {
     let mut out = [0.0; LANES];
     for l in 0..LANES {
-        out[l] = A::mul_add(a[l], b[l], c[l]);
+        out[l] = M::mul_add(a[l], b[l], c[l]);
     }
     out
 }

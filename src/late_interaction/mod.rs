@@ -13,6 +13,7 @@ pub(crate) mod fold;
 pub(crate) mod kernel;
 pub(crate) mod lanes;
 pub(crate) mod layout;
+mod machine;
 pub(crate) mod packed;
 pub(crate) mod pass;
 pub(crate) mod quantize;

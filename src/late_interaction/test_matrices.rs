@@ -170,7 +170,7 @@ impl Group {
             RowKind::Pooled => std::slice::from_ref(query.pooled_norm()),
         };
         let row_norms = &self.kinds[pass.target as usize].norms;
-        let input = FoldInput { cos, stride, lengths: &lengths, query_norms, row_norms };
+        let input = FoldInput { cos, stride, lengths: &lengths, query_norms, row_norms, ahead: &[] };
         let mut out = [0.0; LANES];
         kernel.fold(spec, &input, &mut FoldScratch::default(), &mut out);
         out

@@ -79,28 +79,28 @@ impl Case<'_> {
     /// The best `k`, given upper bounds of the forms' scores by slot.
     pub(super) fn certify(&self, bounds: &[f32], k: usize) -> Outcome {
         let n = self.targets.len();
-        if k == 0 {
-            return self.outcome(TopK::new(0), 0);
-        }
-        let bound = |target| Scored { score: self.combine(bounds, target), target };
-        let mut first = TopK::new(k);
-        self.targets.iter().for_each(|target| first.offer(bound(target)));
-        let first: Vec<u32> = first.into_sorted().into_iter().map(|scored| scored.target).collect();
+        let mut first = self.best(bounds, k);
         let mut top = TopK::new(k);
         self.rescore(&first, &mut top);
         let mut rescored = first.len();
         let Some(worst) = top.worst().filter(|_| rescored < n) else { return self.outcome(top, rescored) };
-        let taken: std::collections::HashSet<u32> = first.into_iter().collect();
-        // Not `>=`: a bound that is not a number settles nothing either.
-        let open = |scored: &Scored| !(scored.score < worst) && !taken.contains(&scored.target);
-        let mut rest: Vec<Scored> = self.targets.iter().map(bound).filter(open).collect();
+        let mut rest: Vec<Scored> = Vec::new();
+        self.each_combined(bounds, |scored| {
+            // Not `>=`: a bound that is not a number settles nothing either.
+            if !(scored.score < worst) {
+                rest.push(scored);
+            }
+        });
+        first.sort_unstable();
+        rest.retain(|scored| first.binary_search(&scored.target).is_err());
         if rest.len() * SWEEP_GAIN > n {
             return self.full(k);
         }
         rest.sort_unstable_by(|a, b| b.cmp(a));
         // Falling order in small steps; wider ones only where there is much to do and several cores to do it.
-        let width = if self.engine.parallel && rest.len() > 8 * LANES { LANES * rayon::current_num_threads() } else { LANES };
-        for step in rest.chunks(width) {
+        let wide = self.engine.parallel && rest.len() > 8 * LANES;
+        let step = if wide { LANES * rayon::current_num_threads() } else { LANES };
+        for step in rest.chunks(step) {
             if step.first().zip(top.worst()).is_some_and(|(next, worst)| next.score < worst) {
                 break;
             }
@@ -109,6 +109,13 @@ impl Case<'_> {
             rescored += targets.len();
         }
         self.outcome(top, rescored)
+    }
+
+    /// The `k` targets with the highest numbers, in falling order.
+    fn best(&self, by_slot: &[f32], k: usize) -> Vec<u32> {
+        let mut top = TopK::new(k);
+        self.each_combined(by_slot, |scored| top.offer(scored));
+        top.into_sorted().into_iter().map(|scored| scored.target).collect()
     }
 
     /// The best `k` by scoring everything at full precision.
@@ -121,7 +128,7 @@ impl Case<'_> {
     /// The best `k` of full-precision scores by slot.
     pub(super) fn select(&self, scores: &[f32], k: usize) -> Outcome {
         let mut top = TopK::new(k);
-        self.targets.iter().for_each(|target| top.offer(Scored { score: self.combine(scores, target), target }));
+        self.each_combined(scores, |scored| top.offer(scored));
         self.outcome(top, self.targets.len())
     }
 
@@ -138,13 +145,18 @@ impl Case<'_> {
         Outcome { scored: top.into_sorted(), certificate }
     }
 
-    /// A target's number from those of its forms.
-    fn combine(&self, by_slot: &[f32], target: u32) -> f32 {
-        let slots = self.plan.slots(self.engine.space, target);
+    /// Calls `each` with every target's number, made from those of its forms, in the order of the space.
+    #[inline]
+    fn each_combined(&self, by_slot: &[f32], mut each: impl FnMut(Scored)) {
         let value = |slot: &u32| by_slot.get(*slot as usize).copied().unwrap_or(f32::NAN);
-        match slots {
-            [only] => value(only),
-            slots => concept_score(slots.iter().map(value)),
+        match (self.targets, self.plan.single_slots(self.engine.space)) {
+            (Targets::All(_), Some(slots)) => {
+                slots.iter().zip(0..).for_each(|(slot, target)| each(Scored { score: value(slot), target }));
+            }
+            _ => self.targets.iter().for_each(|target| {
+                let slots = self.plan.slots(self.engine.space, target);
+                each(Scored { score: concept_score(slots.iter().map(value)), target });
+            }),
         }
     }
 

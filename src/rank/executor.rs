@@ -69,6 +69,7 @@ pub(super) fn execute_on(
         outcomes.append(&mut rank_panel(&engine, plan, targets, panel, request));
         monitor.report(Stage::Ranking, outcomes.len() as u64, Some(queries.len() as u64));
     }
+    space.trim();
     Ok(outcomes)
 }
 

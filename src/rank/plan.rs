@@ -109,6 +109,11 @@ impl ScanPlan {
         self.n_forms
     }
 
+    /// The slot of every target, where each target of the space has one form; the common case, made cheap.
+    pub(super) fn single_slots(&self, space: &SpaceData) -> Option<&[u32]> {
+        (self.slots.len() == space.targets.len()).then_some(self.slots.as_slice())
+    }
+
     /// The slots of a target's forms, the preferred one first.
     pub(super) fn slots(&self, space: &SpaceData, target: u32) -> &[u32] {
         self.slots.get(space.targets.form_range(target as usize)).unwrap_or_default()

@@ -64,6 +64,7 @@ impl Rescorer {
         self.norms.resize(stride, 0.0);
         for (lane, form) in forms.iter().enumerate() {
             let Some(segment) = engine.space.segment(*form) else { continue };
+            segment.count_master_reads(1);
             match pass.target {
                 RowKind::Tokens => self.restore(&segment.tokens(), segment.rows_of(form.form), lane),
                 RowKind::Pooled => self.restore(&segment.pooled(), std::iter::once(form.form as usize), lane),
@@ -79,7 +80,8 @@ impl Rescorer {
             }
         }
         let query_norms = batch.norms(query, pass.query);
-        let input = FoldInput { cos: &self.cos, stride, lengths: &lengths, query_norms, row_norms: &self.norms };
+        let (cos, row_norms) = (self.cos.as_slice(), self.norms.as_slice());
+        let input = FoldInput { cos, stride, lengths: &lengths, query_norms, row_norms, ahead: &[] };
         let mut scores = [0.0; LANES];
         engine.kernel.fold(&pass.full, &input, &mut self.fold, &mut scores);
         scores

@@ -18,6 +18,11 @@ use crate::storage::segment::{Planes, Segment};
 /// Blocks whose similarities are computed before they are folded: those of a batch stay in the first-level cache.
 const CHUNK_BLOCKS: usize = 8;
 
+/// Of the blocks that follow a chunk, the first ones are fetched by the scan of the chunk itself, so many of them.
+const AHEAD: usize = 2;
+/// How much of what follows is fetched while a chunk is folded, in hundredths of the chunk.
+const SHARE: usize = 30;
+
 /// Where a sweep runs, and on what.
 #[derive(Clone, Copy)]
 pub(super) struct Engine<'a> {
@@ -74,6 +79,9 @@ fn sweep_task(engine: &Engine<'_>, runs: &[Run], batches: &[Batch<'_>], precisio
                 for groups in rows.chunks(&run.groups) {
                     let at = slot + (groups.start - run.groups.start) as usize * LANES;
                     scratch.chunk.load(&rows, &groups, precision);
+                    if precision == Precision::Full {
+                        segment.count_master_reads(groups.len());
+                    }
                     sweep_chunk(engine, &rows, batches, precision, at, &mut scratch, &mut out);
                 }
             }
@@ -171,6 +179,16 @@ struct Group {
     lengths: [u32; LANES],
     /// The largest residual of each form's rows.
     residuals: Lanes,
+}
+
+impl Group {
+    /// The group's part of the bytes behind the chunk that will be read next, in proportion to its height.
+    fn ahead<'s>(&self, rows: &StoredRows<'s>, chunk: &Chunk) -> &'s [u8] {
+        let behind = rows.planes.blocks_from(chunk.blocks.end);
+        let block = rows.planes.block_len();
+        let lines = |column: usize| AHEAD * block + column / LANES * block * SHARE / 100;
+        behind.get(lines(self.column)..lines(self.column + self.height * LANES)).unwrap_or_default()
+    }
 }
 
 impl Chunk {
@@ -284,6 +302,7 @@ fn fold_pass(
             lengths: &group.lengths,
             query_norms: batch.norms(query, pass.query),
             row_norms: rows.planes.norms.get(first_row + group.column..).unwrap_or_default(),
+            ahead: if precision == Precision::Bounds { group.ahead(rows, chunk) } else { &[] },
         };
         let mut scores = [0.0; LANES];
         kernel.fold(&spec, &input, fold, &mut scores);

@@ -36,16 +36,28 @@ pub(crate) struct TopK {
     k: usize,
     /// The worst of the kept ones on top.
     heap: BinaryHeap<Reverse<Scored>>,
+    /// Below this, an offer is not kept.
+    floor: f32,
 }
 
 impl TopK {
     /// Keeps the best `k`.
     pub(crate) fn new(k: usize) -> Self {
-        Self { k, heap: BinaryHeap::new() }
+        Self { k, heap: BinaryHeap::new(), floor: f32::NEG_INFINITY }
     }
 
     /// Offers a score.
+    #[inline]
     pub(crate) fn offer(&mut self, scored: Scored) {
+        // The common case, decided without the heap; what is not a number is for the heap to order.
+        if scored.score < self.floor {
+            return;
+        }
+        self.keep(scored);
+        self.floor = self.worst().unwrap_or(f32::NEG_INFINITY);
+    }
+
+    fn keep(&mut self, scored: Scored) {
         if self.heap.len() < self.k {
             self.heap.push(Reverse(scored));
         } else if let Some(mut worst) = self.heap.peek_mut()

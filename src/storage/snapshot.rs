@@ -190,6 +190,11 @@ impl SpaceData {
         self.segment_number(place.segment)
     }
 
+    /// Lets go of memory that queries have made resident and that scans do not need.
+    pub(crate) fn trim(&self) {
+        self.segments.values().for_each(|segment| segment.trim());
+    }
+
     /// A segment of this space.
     pub(crate) fn segment_number(&self, number: u32) -> Option<&Segment> {
         self.segments.get(&number).map(Arc::as_ref)

@@ -9,10 +9,10 @@
 use std::arch::x86_64::*;
 
 use super::{Kernel, dots_fit, scan_fits};
-use crate::late_interaction::exp::Fused;
 use crate::late_interaction::fold::{FoldInput, FoldScratch, FoldSpec, fold};
 use crate::late_interaction::lanes::{LANES, Lanes, load};
 use crate::late_interaction::layout::{BLOCK_ROWS, LINE};
+use crate::late_interaction::machine::Fused;
 use crate::late_interaction::packed::{PackedTokens, Panel};
 
 /// Lines that a scan prefetches ahead of the one it multiplies.

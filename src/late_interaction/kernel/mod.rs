@@ -62,6 +62,15 @@ pub(crate) fn all() -> impl Iterator<Item = &'static dyn Kernel> {
     special.into_iter().flatten().chain(std::iter::once(&portable::Portable as &'static dyn Kernel))
 }
 
+/// Fetches the cache line of the first byte, where the architecture has an instruction for it.
+#[inline(always)]
+pub(super) fn prefetch(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    avx2::prefetch(bytes);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = bytes;
+}
+
 /// Whether a call of [`Kernel::scan`] is well-formed; every kernel asks before it trusts a length.
 fn scan_fits(blocks: &[u8], tokens: &PackedTokens, out: &[f32], stride: usize) -> Option<usize> {
     use super::layout::{BLOCK_ROWS, LINE};

@@ -9,10 +9,10 @@
 use simsimd::SpatialSimilarity;
 
 use super::{Kernel, dots_fit, scan_fits};
-use crate::late_interaction::exp::Plain;
 use crate::late_interaction::fold::{FoldInput, FoldScratch, FoldSpec, fold};
 use crate::late_interaction::lanes::Lanes;
 use crate::late_interaction::layout::{BLOCK_ROWS, LINE, gather_row};
+use crate::late_interaction::machine::Plain;
 use crate::late_interaction::packed::PackedTokens;
 
 pub(super) struct Portable;

@@ -22,7 +22,7 @@ pub(crate) struct Planes<'a> {
     pub(crate) residuals: &'a [f32],
 }
 
-impl Planes<'_> {
+impl<'a> Planes<'a> {
     /// Copies out a row as it is stored.
     pub(crate) fn read_quantized(&self, row: usize, hi: &mut [i8], lo: &mut [i8]) -> RowScale {
         self.gather_hi(row, hi);
@@ -43,9 +43,19 @@ impl Planes<'_> {
     }
 
     /// The hi plane of a range of blocks of sixteen rows; empty for one that the plane does not hold.
-    pub(crate) fn blocks(&self, blocks: Range<usize>) -> &[u8] {
-        let length = plane_len(BLOCK_ROWS, self.dim);
+    pub(crate) fn blocks(&self, blocks: Range<usize>) -> &'a [u8] {
+        let length = self.block_len();
         self.hi.get(blocks.start * length..blocks.end * length).unwrap_or_default()
+    }
+
+    /// The hi plane from a block of sixteen rows on.
+    pub(crate) fn blocks_from(&self, block: usize) -> &'a [u8] {
+        self.hi.get(block * self.block_len()..).unwrap_or_default()
+    }
+
+    /// Bytes of a block of the hi plane.
+    pub(crate) fn block_len(&self) -> usize {
+        plane_len(BLOCK_ROWS, self.dim)
     }
 
     fn gather_hi(&self, row: usize, hi: &mut [i8]) {

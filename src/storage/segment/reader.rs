@@ -3,6 +3,7 @@
 use std::iter::StepBy;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::TextHash;
 use super::layout::{self, ArchivedSegmentHeader, END_MAGIC, MAGIC, Section, SegmentHeader};
@@ -23,7 +24,14 @@ pub(crate) struct Segment {
     file: MappedFile,
     header: SegmentHeader,
     hash: [u8; 32],
+    /// Forms whose master rows were read since the lo plane was last released.
+    master_reads: AtomicUsize,
 }
+
+/// What reading one form's master rows can make resident: a kernel maps the pages around a page that is touched.
+const RESIDENT_PER_READ: usize = 64 << 10;
+/// How much of the lo plane may become resident before it is released. A scan reads the hi plane alone, which stays.
+const RESIDENT_MASTER: usize = 12 << 20;
 
 impl Segment {
     /// Opens the segment that should have the given content hash.
@@ -34,7 +42,7 @@ impl Segment {
         if hash != *expected_hash {
             return Err(Error::corrupt(path, format!("content {}", hex(expected_hash)), hex(&hash)));
         }
-        let segment = Self { file, header, hash };
+        let segment = Self { file, header, hash, master_reads: AtomicUsize::new(0) };
         segment.check_groups()?;
         Ok(segment)
     }
@@ -123,6 +131,24 @@ impl Segment {
             scales: self.numbers(Section::PooledScales),
             residuals: self.numbers(Section::PooledResiduals),
         }
+    }
+
+    /// Notes that the master rows of some forms were read.
+    pub(crate) fn count_master_reads(&self, forms: usize) {
+        self.master_reads.fetch_add(forms, Ordering::Relaxed);
+    }
+
+    /// Gives the lo plane's pages back when enough of them may have become resident; they stay in the system's page cache.
+    ///
+    /// Rankings touch a few rows of it each, all over the plane, so that without this it would double what a long-running
+    /// process has resident.
+    pub(crate) fn trim(&self) {
+        if self.master_reads.load(Ordering::Relaxed) * RESIDENT_PER_READ < RESIDENT_MASTER {
+            return;
+        }
+        self.master_reads.store(0, Ordering::Relaxed);
+        let (offset, length) = self.header.sections[Section::Lo as usize];
+        self.file.release(offset as usize..(offset + length) as usize);
     }
 
     /// Reads the whole file and compares it with its hash; then checks that every number in it is one a writer makes.

@@ -58,6 +58,9 @@ pub struct Args {
     /// Rank only the concepts that meet a condition; see below.
     #[arg(long = "where", value_name = "KEY=VALUE", value_parser = conditions::parse)]
     conditions: Vec<Condition>,
+    /// How many threads to rank on; all cores without it. The result does not depend on it.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
     /// table for people; json is one array, jsonl one object a line, csv query,rank,score,id,label,exact.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -81,7 +84,12 @@ struct What {
 
 pub fn run(args: &Args, console: &Console) -> Outcome {
     let rule = args.rule.rule(console)?;
-    let space = WorkIndex::open(&args.index)?.space(&args.space.to_string())?;
+    let index = WorkIndex::open(&args.index)?;
+    let index = match args.threads {
+        Some(threads) => index.with_threads(threads)?,
+        None => index,
+    };
+    let space = index.space(&args.space.to_string())?;
     let mut options = match args.top {
         Top::Best(k) => RankOptions::top(k),
         Top::All => RankOptions::full(),
