@@ -54,7 +54,7 @@ impl Space {
 
     /// The scan of all targets, laid out when it is first asked for.
     pub(super) fn plan(&self) -> &ScanPlan {
-        self.inner.plan.get_or_init(|| ScanPlan::new(&self.inner.data, None))
+        self.inner.plan.get_or_init(|| ScanPlan::new(&self.inner.data))
     }
 
     /// A query ready to be ranked for.

@@ -6,6 +6,7 @@
 //! | `plan.rs` | which parts of which segments are read, in tasks for several threads |
 //! | `batch.rs` | queries and rules made ready: the rows that their passes need, packed together |
 //! | `sweep.rs` | one pass over the rows: upper bounds from the scan copy, or scores from the master copy |
+//! | `stored_rows.rs` | what a sweep reads, chunk by chunk |
 //! | `certify.rs` | [`Certificate`]: from bounds to the exact best |
 //! | `rescore.rs` | full-precision scores of chosen surface forms |
 //! | `filter.rs` | [`Filter`]: which targets take part |
@@ -21,6 +22,7 @@ mod filter;
 mod plan;
 mod ranking;
 mod rescore;
+mod stored_rows;
 mod sweep;
 mod top_k;
 

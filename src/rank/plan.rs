@@ -1,6 +1,5 @@
 //! Which parts of which segments a scan of a space reads, and where each target's forms come out.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use roaring::RoaringBitmap;
@@ -27,66 +26,77 @@ pub(super) struct Run {
 /// What is read, in tasks, and where the scores of forms come out: *slots*, sixteen for each group in the order of the tasks.
 #[derive(Debug, Default)]
 pub(crate) struct ScanPlan {
+    /// Segment and group, in the order of their slots.
+    groups: Vec<(u32, u32)>,
     runs: Vec<Run>,
     /// Ranges of `runs`.
     tasks: Vec<Range<usize>>,
-    /// The slot of each form of the table of targets, if its group is scanned.
+    /// The slot of each form of the table of targets; [`NOWHERE`] for one whose group is not read.
     slots: Vec<u32>,
-    n_slots: usize,
     n_blocks: usize,
     n_forms: usize,
 }
 
+/// The slot of a form that is not scanned.
+const NOWHERE: u32 = u32::MAX;
+
 impl ScanPlan {
-    /// A plan for all targets of a space, or for those in `allowed`. Groups that hold no form of them are not read.
-    pub(crate) fn new(space: &SpaceData, allowed: Option<&RoaringBitmap>) -> Self {
-        let mut groups: BTreeSet<(u32, u32)> = BTreeSet::new();
-        let mut n_forms = 0;
-        let mut add = |forms: &[FormRef]| {
-            n_forms += forms.len();
-            groups.extend(forms.iter().map(|place| (place.segment, place.form / GROUP)));
+    /// A plan for all targets of a space.
+    pub(crate) fn new(space: &SpaceData) -> Self {
+        let group = |place: &FormRef| (place.segment, place.form / GROUP);
+        let forms = space.targets.all_forms();
+        let mut groups: Vec<(u32, u32)> = forms.iter().map(group).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        let slot = |place: &FormRef| match groups.binary_search(&group(place)) {
+            Ok(ordinal) => ordinal as u32 * GROUP + place.form % GROUP,
+            Err(_) => NOWHERE,
         };
-        match allowed {
-            None => add(space.targets.all_forms()),
-            Some(allowed) => allowed.iter().for_each(|target| add(space.targets.forms(target as usize))),
-        }
-        let mut plan = Self { n_forms, ..Self::default() };
-        plan.lay_out(space, &groups);
-        plan
+        let slots = forms.iter().map(slot).collect();
+        Self { groups, slots, n_forms: forms.len(), ..Self::default() }.laid_out(space)
     }
 
-    fn lay_out(&mut self, space: &SpaceData, groups: &BTreeSet<(u32, u32)>) {
-        // For each run of groups, its first group and its first slot.
-        let mut starts: BTreeMap<(u32, u32), usize> = BTreeMap::new();
+    /// The part of this plan that concerns some targets: groups that hold no form of them are not read.
+    pub(super) fn filtered(&self, space: &SpaceData, allowed: &RoaringBitmap) -> Self {
+        let mut wanted = vec![false; self.groups.len()];
+        let mut n_forms = 0;
+        for target in allowed {
+            for &slot in self.slots(space, target) {
+                wanted[(slot / GROUP) as usize] = true;
+                n_forms += 1;
+            }
+        }
+        let mut next = 0;
+        let ordinals: Vec<u32> = wanted.iter().map(|&wanted| if wanted { next += 1; next - 1 } else { NOWHERE }).collect();
+        let groups = self.groups.iter().zip(&wanted).filter_map(|(group, wanted)| wanted.then_some(*group)).collect();
+        let slot = |slot: &u32| match ordinals[(slot / GROUP) as usize] {
+            NOWHERE => NOWHERE,
+            ordinal => ordinal * GROUP + slot % GROUP,
+        };
+        let slots = self.slots.iter().map(slot).collect();
+        Self { groups, slots, n_forms, ..Self::default() }.laid_out(space)
+    }
+
+    /// Cuts the groups into runs and tasks.
+    fn laid_out(mut self, space: &SpaceData) -> Self {
         let mut blocks_of_task = 0;
-        for &(segment, group) in groups {
+        for &(segment, group) in &self.groups {
             let height = space.segment_number(segment).map_or(0, |s| height(s.group_starts(), group));
-            if blocks_of_task + height > TASK_BLOCKS || self.tasks.is_empty() {
-                self.tasks.push(self.runs.len()..self.runs.len());
+            let begins = self.tasks.is_empty() || blocks_of_task + height > TASK_BLOCKS;
+            match self.runs.last_mut().filter(|run| !begins && run.segment == segment && run.groups.end == group) {
+                Some(run) => run.groups.end += 1,
+                None => self.runs.push(Run { segment, groups: group..group + 1 }),
+            }
+            if begins {
+                self.tasks.push(self.runs.len() - 1..self.runs.len());
                 blocks_of_task = 0;
+            } else if let Some(task) = self.tasks.last_mut() {
+                task.end = self.runs.len();
             }
             blocks_of_task += height;
             self.n_blocks += height;
-            // A task begins with a run of its own.
-            let open = self.tasks.last().is_some_and(|task| !task.is_empty());
-            match self.runs.last_mut().filter(|run| open && run.segment == segment && run.groups.end == group) {
-                Some(run) => run.groups.end += 1,
-                None => {
-                    starts.insert((segment, group), self.n_slots);
-                    self.runs.push(Run { segment, groups: group..group + 1 });
-                }
-            }
-            if let Some(task) = self.tasks.last_mut() {
-                task.end = self.runs.len();
-            }
-            self.n_slots += BLOCK_ROWS;
         }
-        let slot = |place: &FormRef| {
-            let (segment, group) = (place.segment, place.form / GROUP);
-            let (&(_, first), &slot) = starts.range(..=(segment, group)).next_back()?;
-            groups.contains(&(segment, group)).then_some(slot as u32 + place.form - first * GROUP)
-        };
-        self.slots = space.targets.all_forms().iter().map(|place| slot(place).unwrap_or(u32::MAX)).collect();
+        self
     }
 
     /// Tasks, each a list of runs; independent of each other.
@@ -96,7 +106,7 @@ impl ScanPlan {
 
     /// How many scores come out.
     pub(super) fn n_slots(&self) -> usize {
-        self.n_slots
+        self.groups.len() * BLOCK_ROWS
     }
 
     /// How many blocks of token rows are read.

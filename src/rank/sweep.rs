@@ -1,27 +1,17 @@
 //! One pass over the rows of a plan's groups, for some batches of queries under some rules at once: approximately, giving upper
 //! bounds, or at full precision, giving scores.
 
-use std::ops::Range;
-
 use rayon::prelude::*;
 
 use super::batch::{Batch, Side};
-use super::plan::{Run, ScanPlan, height};
+use super::plan::{Run, ScanPlan};
+use super::stored_rows::{Chunk, StoredRows};
 use crate::late_interaction::bound::Slack;
 use crate::late_interaction::fold::{FoldInput, FoldScratch};
 use crate::late_interaction::kernel::Kernel;
-use crate::late_interaction::lanes::{LANES, Lanes};
+use crate::late_interaction::lanes::LANES;
 use crate::late_interaction::pass::{Pass, RowKind};
 use crate::storage::SpaceData;
-use crate::storage::segment::{Planes, Segment};
-
-/// Blocks whose similarities are computed before they are folded: those of a batch stay in the first-level cache.
-const CHUNK_BLOCKS: usize = 8;
-
-/// Of the blocks that follow a chunk, the first ones are fetched by the scan of the chunk itself, so many of them.
-const AHEAD: usize = 2;
-/// How much of what follows is fetched while a chunk is folded, in hundredths of the chunk.
-const SHARE: usize = 30;
 
 /// Where a sweep runs, and on what.
 #[derive(Clone, Copy)]
@@ -78,7 +68,7 @@ fn sweep_task(engine: &Engine<'_>, runs: &[Run], batches: &[Batch<'_>], precisio
                 let rows = StoredRows::new(segment, kind);
                 for groups in rows.chunks(&run.groups) {
                     let at = slot + (groups.start - run.groups.start) as usize * LANES;
-                    scratch.chunk.load(&rows, &groups, precision);
+                    scratch.chunk.load(&rows, &groups, precision == Precision::Full);
                     if precision == Precision::Full {
                         segment.count_master_reads(groups.len());
                     }
@@ -102,128 +92,6 @@ struct Scratch {
     chunk: Chunk,
     cos: Vec<f32>,
     fold: FoldScratch,
-}
-
-/// Stored rows of one kind in one segment: those of a pooled vector are one a form.
-struct StoredRows<'s> {
-    kind: RowKind,
-    planes: Planes<'s>,
-    group_starts: &'s [u32],
-    lengths: &'s [u32],
-}
-
-impl<'s> StoredRows<'s> {
-    fn new(segment: &'s Segment, kind: RowKind) -> Self {
-        let planes = match kind {
-            RowKind::Tokens => segment.tokens(),
-            RowKind::Pooled => segment.pooled(),
-        };
-        Self { kind, planes, group_starts: segment.group_starts(), lengths: segment.lengths() }
-    }
-
-    fn height(&self, group: u32) -> usize {
-        match self.kind {
-            RowKind::Tokens => height(self.group_starts, group),
-            RowKind::Pooled => 1,
-        }
-    }
-
-    fn first_block(&self, group: u32) -> usize {
-        match self.kind {
-            RowKind::Tokens => self.group_starts.get(group as usize).map_or(0, |&start| start as usize),
-            RowKind::Pooled => group as usize,
-        }
-    }
-
-    /// The rows of each form of a group.
-    fn lengths(&self, group: u32) -> [u32; LANES] {
-        let mut lengths = [0; LANES];
-        let of_group = self.lengths.get(group as usize * LANES..).unwrap_or_default();
-        lengths.iter_mut().zip(of_group).for_each(|(lane, &length)| {
-            *lane = if self.kind == RowKind::Tokens { length } else { 1 };
-        });
-        lengths
-    }
-
-    /// Consecutive groups of up to [`CHUNK_BLOCKS`] blocks together, or single higher ones.
-    fn chunks(&self, groups: &Range<u32>) -> impl Iterator<Item = Range<u32>> {
-        let mut next = groups.start;
-        let end = groups.end;
-        std::iter::from_fn(move || {
-            let start = next;
-            let mut blocks = 0;
-            while next < end && (next == start || blocks + self.height(next) <= CHUNK_BLOCKS) {
-                blocks += self.height(next);
-                next += 1;
-            }
-            (start < next).then_some(start..next)
-        })
-    }
-}
-
-/// The groups being swept.
-#[derive(Default)]
-struct Chunk {
-    blocks: Range<usize>,
-    groups: Vec<Group>,
-    /// Master rows, at full precision.
-    rows: Vec<f32>,
-    hi: Vec<i8>,
-}
-
-/// What is known of a group before any query meets it.
-struct Group {
-    /// Its first column in the chunk's similarities.
-    column: usize,
-    height: usize,
-    lengths: [u32; LANES],
-    /// The largest residual of each form's rows.
-    residuals: Lanes,
-}
-
-impl Group {
-    /// The group's part of the bytes behind the chunk that will be read next, in proportion to its height.
-    fn ahead<'s>(&self, rows: &StoredRows<'s>, chunk: &Chunk) -> &'s [u8] {
-        let behind = rows.planes.blocks_from(chunk.blocks.end);
-        let block = rows.planes.block_len();
-        let lines = |column: usize| AHEAD * block + column / LANES * block * SHARE / 100;
-        behind.get(lines(self.column)..lines(self.column + self.height * LANES)).unwrap_or_default()
-    }
-}
-
-impl Chunk {
-    fn load(&mut self, rows: &StoredRows<'_>, groups: &Range<u32>, precision: Precision) {
-        let first = rows.first_block(groups.start);
-        self.groups.clear();
-        let mut end = first;
-        for group in groups.clone() {
-            let height = rows.height(group);
-            let residuals = largest_residuals(&rows.planes, end..end + height);
-            self.groups.push(Group { column: (end - first) * LANES, height, lengths: rows.lengths(group), residuals });
-            end += height;
-        }
-        self.blocks = first..end;
-        self.rows.clear();
-        if precision == Precision::Full {
-            let places = first * LANES..(end * LANES).min(rows.planes.norms.len());
-            rows.planes.restore(places, &mut self.hi, &mut self.rows);
-        }
-    }
-
-    fn columns(&self) -> usize {
-        self.blocks.len() * LANES
-    }
-}
-
-fn largest_residuals(planes: &Planes<'_>, blocks: Range<usize>) -> Lanes {
-    let mut largest = [0.0f32; LANES];
-    for block in blocks {
-        let residuals = planes.residuals.get(block * LANES..).unwrap_or_default();
-        for (largest, &residual) in largest.iter_mut().zip(residuals) {
-            *largest = if residual > *largest { residual } else { *largest };
-        }
-    }
-    largest
 }
 
 /// Adds what the passes over the chunk's rows give to the output, from slot `slot` of the task on.
