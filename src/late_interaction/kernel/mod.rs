@@ -3,8 +3,8 @@
 //! | kernel | scan (8-bit integers) | full precision (f32) |
 //! |---|---|---|
 //! | `avx512` | `vpdpbusd` on 64 bytes, 8 tokens × 2 blocks in registers | 4 × 4 rows of 16 values |
-//! | `avx2` | sign-corrected `vpmaddubsw`, or `vpdpbusd` where the machine has it (AVX-VNNI) | 4 × 2 rows |
-//! | `neon` | `sdot` | 4 × 2 rows |
+//! | `avx2` | sign-corrected `vpmaddubsw`, or `vpdpbusd` where the machine has it (AVX-VNNI) | 2 × 2 rows |
+//! | `neon` | `sdot` on 16 bytes, 4 tokens × 4 registers | 2 × 2 rows |
 //! | `portable` | pairs of rows by simsimd, which dispatches by itself | pairs of rows by simsimd |
 //!
 //! Products of a scan are integers, so every kernel gives the same bits, and what is made of them ([`fold`](super::fold)) is the
@@ -15,6 +15,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(test)]
+mod golden_tests;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
