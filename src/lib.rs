@@ -101,8 +101,8 @@ pub use ontology::{
     Relation, RelationKind, RelationsChanged, Release, ReleaseBuilder, ReleaseDiff, SpaceName,
 };
 pub use rank::{
-    Certificate, Comparison, ExactMatch, ExplainedForm, ExplainedToken, Explanation, Filter, FormScore, Hit, RankOptions,
-    RankedTargets, Ranking,
+    Certificate, Comparison, ExactMatch, ExplainedForm, ExplainedToken, Explanation, Filter, FormScore, Hit,
+    RankOptions, RankedTargets, Ranking,
 };
 pub use storage::{Problem, Reclaimed, VerifyReport};
 pub use token_matrix::TokenMatrix;

@@ -1,6 +1,5 @@
 //! The concepts of one kind in one release. `ranking.rs` ranks them.
 
-
 use std::sync::{Arc, OnceLock};
 
 use super::encoders::LoadedEncoders;

@@ -94,7 +94,10 @@ mod tests {
                             assert!(!matches!(pass.scan().reduce, Reduce::Softmax { .. }));
                             assert!(pass.full.over_query || pass.full.over_target);
                             let pooled = [pass.target, pass.query].contains(&RowKind::Pooled);
-                            assert_eq!(pooled, matches!(interaction, Interaction::ContextMatch | Interaction::MeanPool));
+                            assert_eq!(
+                                pooled,
+                                matches!(interaction, Interaction::ContextMatch | Interaction::MeanPool)
+                            );
                         }
                     }
                 }

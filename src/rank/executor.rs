@@ -58,7 +58,8 @@ pub(super) fn execute_on(
     request: &Request<'_>,
     monitor: &Monitor,
 ) -> Result<Vec<Vec<Outcome>>> {
-    let filtered = request.allowed.map(|allowed| (all.filtered(space, allowed), Targets::Some(allowed.iter().collect())));
+    let filtered =
+        request.allowed.map(|allowed| (all.filtered(space, allowed), Targets::Some(allowed.iter().collect())));
     let everything = Targets::All(space.targets.len() as u32);
     let (plan, targets) = filtered.as_ref().map_or((all, &everything), |(plan, targets)| (plan, targets));
     tracing::debug!(space = %space.name, queries = queries.len(), targets = targets.len(), kernel = kernel.name());

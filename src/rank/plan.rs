@@ -67,7 +67,17 @@ impl ScanPlan {
             }
         }
         let mut next = 0;
-        let ordinals: Vec<u32> = wanted.iter().map(|&wanted| if wanted { next += 1; next - 1 } else { NOWHERE }).collect();
+        let ordinals: Vec<u32> = wanted
+            .iter()
+            .map(|&wanted| {
+                if wanted {
+                    next += 1;
+                    next - 1
+                } else {
+                    NOWHERE
+                }
+            })
+            .collect();
         let groups = self.groups.iter().zip(&wanted).filter_map(|(group, wanted)| wanted.then_some(*group)).collect();
         let slot = |slot: &u32| match ordinals[(slot / GROUP) as usize] {
             NOWHERE => NOWHERE,

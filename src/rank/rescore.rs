@@ -43,14 +43,7 @@ impl Rescorer {
     }
 
     /// Up to sixteen forms under one pass, each in a lane of its own.
-    fn pass(
-        &mut self,
-        engine: &Engine<'_>,
-        batch: &Batch<'_>,
-        query: usize,
-        pass: &Pass,
-        forms: &[FormRef],
-    ) -> Lanes {
+    fn pass(&mut self, engine: &Engine<'_>, batch: &Batch<'_>, query: usize, pass: &Pass, forms: &[FormRef]) -> Lanes {
         let side = batch.side(pass.target);
         let tokens = side.place(query, pass.query);
         let mut lengths = [0u32; LANES];

@@ -32,7 +32,12 @@ pub(super) enum Precision {
 }
 
 /// One number per slot for each query and rule: query after query, in each rule after rule.
-pub(super) fn sweep(engine: &Engine<'_>, plan: &ScanPlan, batches: &[Batch<'_>], precision: Precision) -> Vec<Vec<f32>> {
+pub(super) fn sweep(
+    engine: &Engine<'_>,
+    plan: &ScanPlan,
+    batches: &[Batch<'_>],
+    precision: Precision,
+) -> Vec<Vec<f32>> {
     let task = |runs: &[Run]| sweep_task(engine, runs, batches, precision);
     let runs: Vec<&[Run]> = plan.tasks().collect();
     let of_tasks: Vec<Vec<f32>> = match engine.parallel {
@@ -124,13 +129,7 @@ fn sweep_chunk(
 }
 
 /// All similarities of a batch's rows with the chunk's, approximate or not.
-fn similarities(
-    kernel: &dyn Kernel,
-    rows: &StoredRows<'_>,
-    side: &Side,
-    precision: Precision,
-    scratch: &mut Scratch,
-) {
+fn similarities(kernel: &dyn Kernel, rows: &StoredRows<'_>, side: &Side, precision: Precision, scratch: &mut Scratch) {
     let Scratch { chunk, cos, .. } = scratch;
     let stride = chunk.columns();
     cos.clear();

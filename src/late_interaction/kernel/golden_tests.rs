@@ -94,7 +94,8 @@ fn folds(kernel: &dyn Kernel, reduce: Reduce) -> Vec<f32> {
         let cos = random_values(m as u64, m * stride);
         for (over_query, over_target) in [(true, false), (false, true), (true, true)] {
             let query_norms = &query_norms[..m];
-            let input = FoldInput { cos: &cos, stride, lengths: &lengths, query_norms, row_norms: &row_norms };
+            let input =
+                FoldInput { cos: &cos, stride, lengths: &lengths, query_norms, row_norms: &row_norms, ahead: &[] };
             let mut out: Lanes = [0.0; LANES];
             kernel.fold(&FoldSpec { reduce, over_query, over_target }, &input, &mut FoldScratch::default(), &mut out);
             values.extend(out);

@@ -232,7 +232,10 @@ fn check_places(header: &SegmentHeader, header_len: usize, length: u64) -> std::
     let SegmentHeader { dim, n_rows, n_blocks, n_forms, .. } = *header;
     let counts = [n_rows, n_blocks, n_forms];
     if !(1..=layout::MAX_DIM).contains(&dim) || counts.iter().any(|&count| count > layout::MAX_COUNT) {
-        return Err(("counts in range".to_string(), format!("{n_forms} forms, {n_rows} rows of {dim} values in {n_blocks} blocks")));
+        return Err((
+            "counts in range".to_string(),
+            format!("{n_forms} forms, {n_rows} rows of {dim} values in {n_blocks} blocks"),
+        ));
     }
     let sections = layout::sections(header_len, dim, n_blocks, n_forms);
     if sections != header.sections {

@@ -121,7 +121,8 @@ impl SegmentBuilder {
         let header = SegmentHeader::new(self.encoder, self.dim as u32, n_rows, order.n_blocks(), n_forms)?;
         let file = fs::create_new(path)?;
         let mut out = HashingWriter::new(BufWriter::with_capacity(1 << 20, &file));
-        let written = self.write(&header, &order, &mut out).and_then(|()| out.finish(layout::file_len(&header.sections)));
+        let written =
+            self.write(&header, &order, &mut out).and_then(|()| out.finish(layout::file_len(&header.sections)));
         let (hash, bytes) = written.map_err(Error::io("write", path))?;
         fs::sync_file(&file, path)?;
         let mut places = vec![0; order.forms.len()];
@@ -144,7 +145,12 @@ impl SegmentBuilder {
         out.pad_to(out.written.next_multiple_of(layout::ALIGN))
     }
 
-    fn write_section(&self, section: Section, order: &Order, out: &mut HashingWriter<impl Write>) -> std::io::Result<()> {
+    fn write_section(
+        &self,
+        section: Section,
+        order: &Order,
+        out: &mut HashingWriter<impl Write>,
+    ) -> std::io::Result<()> {
         let (tokens, pooled) = (&self.tokens, &self.pooled);
         // A pooled vector is pushed with each form and lies as its form does.
         let rows = || order.rows.iter().copied();
