@@ -83,8 +83,12 @@ impl ScanPlan {
         }
         let slot = |place: &FormRef| {
             let (segment, group) = (place.segment, place.form / GROUP);
+            if !groups.contains(&(segment, group)) {
+                return None;
+            }
+            // The run that the group is in is the last one that starts at or before it, and so of its segment.
             let (&(_, first), &slot) = starts.range(..=(segment, group)).next_back()?;
-            groups.contains(&(segment, group)).then_some(slot as u32 + place.form - first * GROUP)
+            Some(slot as u32 + place.form - first * GROUP)
         };
         self.slots = space.targets.all_forms().iter().map(|place| slot(place).unwrap_or(u32::MAX)).collect();
     }
