@@ -19,6 +19,8 @@ use crate::storage::catalog::FormRef;
 
 /// A rescored target costs as much as this many of a sweep at full precision.
 const SWEEP_GAIN: usize = 6;
+/// Open targets that are rescored at a time where there are many, so that several threads find work in them.
+const WIDE_STEP: usize = 8 * LANES;
 
 /// How the exactness of a ranking came about. Every ranking has one: there is no approximate mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -98,8 +100,9 @@ impl Case<'_> {
             return self.full(k);
         }
         rest.sort_unstable_by(|a, b| b.cmp(a));
-        // Falling order in small steps; wider ones only where there is much to do and several cores to do it.
-        let width = if self.engine.parallel && rest.len() > 8 * LANES { LANES * rayon::current_num_threads() } else { LANES };
+        // Falling order in small steps, and wide ones where there is much to do: whatever the threads, so that the number of
+        // rescored targets does not depend on them either.
+        let width = if rest.len() > 8 * WIDE_STEP { WIDE_STEP } else { LANES };
         for step in rest.chunks(width) {
             if step.first().zip(top.worst()).is_some_and(|(next, worst)| next.score < worst) {
                 break;
