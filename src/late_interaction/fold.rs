@@ -333,3 +333,7 @@ fn sum_of_means(scratch: &FoldScratch) -> Lanes {
     }
     total
 }
+
+#[cfg(test)]
+#[path = "fold_tests.rs"]
+mod tests;

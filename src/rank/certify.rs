@@ -180,3 +180,60 @@ pub(crate) fn concept_score(mut forms: impl Iterator<Item = f32>) -> f32 {
     let best = forms.fold(preferred, f32::max);
     ((f64::from(preferred) + f64::from(best)) / 2.0) as f32
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_concept_scores_as_the_mean_of_its_preferred_and_its_best_form() {
+        assert_eq!(concept_score([0.25].into_iter()), 0.25);
+        assert_eq!(concept_score([0.25, 0.75, 0.5].into_iter()), 0.5);
+        assert_eq!(concept_score([0.75, 0.25].into_iter()), 0.75);
+        assert_eq!(concept_score([-0.5, -1.0].into_iter()), -0.5);
+        assert_eq!(concept_score(std::iter::empty()), f32::NEG_INFINITY);
+    }
+
+    #[test]
+    fn targets_come_in_the_order_of_the_space() {
+        let (all, some) = (Targets::All(3), Targets::Some(vec![1, 5]));
+        assert_eq!((all.len(), all.iter().collect::<Vec<_>>()), (3, vec![0, 1, 2]));
+        assert_eq!((some.len(), some.iter().collect::<Vec<_>>()), (2, vec![1, 5]));
+    }
+
+    /// Scores as there are, and such as rounding is hard on.
+    fn score() -> impl Strategy<Value = f32> {
+        prop_oneof![-1.0f32..1.0, Just(0.0), Just(f32::MIN_POSITIVE), Just(0.333_333_34), Just(1.0f32.next_down())]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn a_higher_bound_of_any_form_never_lowers_the_concepts(
+            forms in prop::collection::vec((score(), prop_oneof![Just(None), (0.0f32..0.5).prop_map(Some)]), 1..8),
+        ) {
+            // Raised by nothing, by the least that there is, or by more.
+            let raised = |(at, (score, by)): (usize, &(f32, Option<f32>))| match by {
+                Some(by) => score + by,
+                None if at % 2 == 0 => score.next_up(),
+                None => *score,
+            };
+            let exact = concept_score(forms.iter().map(|(score, _)| *score));
+            let bound = concept_score(forms.iter().enumerate().map(raised));
+            prop_assert!(bound >= exact, "{bound} < {exact}");
+        }
+
+        #[test]
+        fn a_concepts_score_lies_between_its_preferred_and_its_best_forms(
+            forms in prop::collection::vec(score(), 1..8),
+        ) {
+            let (preferred, best) = (forms[0], forms.iter().copied().fold(f32::MIN, f32::max));
+            let got = concept_score(forms.iter().copied());
+            prop_assert!(preferred <= got && got <= best);
+            prop_assert!((f64::from(got) - (f64::from(preferred) + f64::from(best)) / 2.0).abs() <= 1e-7);
+        }
+    }
+}
