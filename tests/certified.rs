@@ -127,12 +127,12 @@ fn compare_worlds(dims: &[usize], worlds: u64, queries: usize) {
 
 #[test]
 fn the_best_of_short_rows_are_the_head_of_everything() {
-    compare_worlds(&[1, 2, 3, 5, 8, 33], 36, 2);
+    compare_worlds(&[1, 2, 3, 5, 8, 33], 48, 2);
 }
 
 #[test]
 fn the_best_of_long_rows_are_the_head_of_everything() {
-    compare_worlds(&[128, 256, 384, 768, 1024, 385], 12, 1);
+    compare_worlds(&[128, 256, 384, 768, 1024, 385], 24, 1);
 }
 
 #[test]
