@@ -29,6 +29,6 @@ mod format_golden;
 #[cfg(test)]
 mod score_tests;
 #[cfg(test)]
-mod test_matrices;
+pub(crate) mod test_matrices;
 
 pub use rule::{Direction, Interaction, Rule, Weights};

@@ -22,6 +22,8 @@ mod plan;
 mod ranking;
 mod rescore;
 mod sweep;
+#[cfg(test)]
+mod test_space;
 mod top_k;
 
 pub use certify::Certificate;
