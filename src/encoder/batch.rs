@@ -16,13 +16,22 @@ use crate::token_matrix::TokenMatrix;
 /// Tokens that go through the model together, at most: enough to make good use of each pass over the weights.
 const MAX_BATCH_TOKENS: usize = 128;
 
-/// Encodes `texts`; what [`Encoder::encode_batch`](super::Encoder::encode_batch) promises.
-pub(super) fn encode<T: AsRef<str> + Sync>(inner: &Inner, texts: &[T], monitor: &Monitor) -> Result<Vec<Encoded>> {
+/// Encodes `texts`; what [`Encoder::encode_batch`](super::Encoder::encode_batch) promises. The batches are the same ones, and so
+/// the bits, when it is not `parallel`.
+pub(super) fn encode<T: AsRef<str> + Sync>(
+    inner: &Inner,
+    texts: &[T],
+    parallel: bool,
+    monitor: &Monitor,
+) -> Result<Vec<Encoded>> {
     let total = texts.len() as u64;
     monitor.check()?;
     monitor.report(Stage::Encoding, 0, Some(total));
     let tokenize = |text: &T| monitor.check().and_then(|()| inner.tokenize(text.as_ref()));
-    let tokenized = texts.par_iter().map(tokenize).collect::<Result<Vec<_>>>()?;
+    let tokenized: Vec<Tokenized> = match parallel {
+        true => texts.par_iter().map(tokenize).collect::<Result<_>>()?,
+        false => texts.iter().map(tokenize).collect::<Result<_>>()?,
+    };
     let done = Mutex::new(0u64);
     let run = |batch: &Vec<usize>| -> Result<Vec<(usize, Encoded)>> {
         monitor.check()?;
@@ -35,7 +44,10 @@ pub(super) fn encode<T: AsRef<str> + Sync>(inner: &Inner, texts: &[T], monitor: 
     };
     // One batch at a time per thread, the costly ones first.
     let batches = plan(&tokenized, inner.checkpoint.config());
-    let encoded = batches.par_iter().with_max_len(1).map(run).collect::<Result<Vec<_>>>()?;
+    let encoded: Vec<Vec<(usize, Encoded)>> = match parallel {
+        true => batches.par_iter().with_max_len(1).map(run).collect::<Result<_>>()?,
+        false => batches.iter().map(run).collect::<Result<_>>()?,
+    };
     let mut encoded: Vec<(usize, Encoded)> = encoded.into_iter().flatten().collect();
     encoded.sort_unstable_by_key(|(i, _)| *i);
     Ok(encoded.into_iter().map(|(_, encoded)| encoded).collect())

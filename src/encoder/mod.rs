@@ -147,7 +147,16 @@ impl Encoder {
     /// # Errors
     /// As [`encode`](Self::encode), for the whole call; [`Error::Cancelled`] when the monitor says so.
     pub fn encode_batch<T: AsRef<str> + Sync>(&self, texts: &[T], monitor: &Monitor) -> Result<Vec<Encoded>> {
-        batch::encode(&self.inner, texts, monitor)
+        batch::encode(&self.inner, texts, true, monitor)
+    }
+
+    /// As [`encode_batch`](Self::encode_batch), to the bit, batch after batch from the calling thread.
+    pub(crate) fn encode_batch_serially<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        monitor: &Monitor,
+    ) -> Result<Vec<Encoded>> {
+        batch::encode(&self.inner, texts, false, monitor)
     }
 
     /// The tokens behind the rows of [`encode`](Self::encode)'s matrix, one for one and in the same order.

@@ -42,7 +42,8 @@ impl Space {
         rules.iter().try_for_each(Rule::validate)?;
         let text = text.trim();
         check_not_empty(text)?;
-        let encoded = self.encoder()?.encode(text)?;
+        let encoder = self.encoder()?;
+        let encoded = self.inner.pool.run(options.serial, || encoder.encode(text))?;
         check_has_tokens(text, &encoded)?;
         let query = self.prepare(&encoded.matrix)?;
         let asked = Asked::new(self, options, rules)?;
@@ -75,7 +76,8 @@ impl Space {
     /// its place among them. Memory does not grow with the number of texts.
     ///
     /// # Errors
-    /// As [`rank_batch`](Self::rank_batch); the rankings before the error have been handed over.
+    /// As [`rank_batch`](Self::rank_batch), checked for all texts before the first is ranked, but for a text in which the
+    /// tokenizer finds nothing: there, and when cancelled, rankings of texts before it may have been handed over.
     pub fn rank_each<T: AsRef<str> + Sync>(
         &self,
         texts: &[T],
@@ -154,7 +156,10 @@ impl Space {
         let asked = Asked::new(self, options, &rules)?;
         for (part, of_part) in texts.chunks(PART).enumerate() {
             let monitor = monitor.part((part * PART) as u64, texts.len() as u64);
-            let encode = || encoder.encode_batch(of_part, &monitor);
+            let encode = || match options.serial {
+                true => encoder.encode_batch_serially(of_part, &monitor),
+                false => encoder.encode_batch(of_part, &monitor),
+            };
             let encoded = self.inner.pool.run(options.serial, encode)?;
             of_part.iter().zip(&encoded).try_for_each(|(text, encoded)| check_has_tokens(text, encoded))?;
             let queries = encoded.iter().map(|encoded| self.prepare(&encoded.matrix)).collect::<Result<Vec<_>>>()?;

@@ -343,3 +343,7 @@ fn sum_of_means(scratch: &FoldScratch) -> Lanes {
     }
     total
 }
+
+#[cfg(test)]
+#[path = "fold_tests.rs"]
+mod tests;

@@ -6,6 +6,9 @@
 //! [`mod@reference`] says the same in f64 and without any of this, and [`breakdown`] takes a score apart into what each pair of
 //! tokens contributes.
 
+// Indexed loops of constant length are what the compiler turns into vector instructions.
+#![allow(clippy::needless_range_loop)]
+
 pub(crate) mod bound;
 pub(crate) mod breakdown;
 mod exp;
@@ -30,6 +33,6 @@ mod format_golden;
 #[cfg(test)]
 mod score_tests;
 #[cfg(test)]
-mod test_matrices;
+pub(crate) mod test_matrices;
 
 pub use rule::{Direction, Interaction, Rule, Weights};

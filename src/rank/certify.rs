@@ -19,6 +19,8 @@ use crate::storage::catalog::FormRef;
 
 /// A rescored target costs as much as this many of a sweep at full precision.
 const SWEEP_GAIN: usize = 6;
+/// Open targets that are rescored at a time where there are many, so that several threads find work in them.
+const WIDE_STEP: usize = 8 * LANES;
 
 /// How the exactness of a ranking came about. Every ranking has one: there is no approximate mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -86,8 +88,8 @@ impl Case<'_> {
         let Some(worst) = top.worst().filter(|_| rescored < n) else { return self.outcome(top, rescored) };
         let mut rest: Vec<Scored> = Vec::new();
         self.each_combined(bounds, |scored| {
-            // Not `>=`: a bound that is not a number settles nothing either.
-            if !(scored.score < worst) {
+            // A bound that is not a number settles nothing either.
+            if scored.score >= worst || scored.score.is_nan() {
                 rest.push(scored);
             }
         });
@@ -97,10 +99,10 @@ impl Case<'_> {
             return self.full(k);
         }
         rest.sort_unstable_by(|a, b| b.cmp(a));
-        // Falling order in small steps; wider ones only where there is much to do and several cores to do it.
-        let wide = self.engine.parallel && rest.len() > 8 * LANES;
-        let step = if wide { LANES * rayon::current_num_threads() } else { LANES };
-        for step in rest.chunks(step) {
+        // Falling order in small steps, and wide ones where there is much to do: whatever the threads, so that the number of
+        // rescored targets does not depend on them either.
+        let width = if rest.len() > 8 * WIDE_STEP { WIDE_STEP } else { LANES };
+        for step in rest.chunks(width) {
             if step.first().zip(top.worst()).is_some_and(|(next, worst)| next.score < worst) {
                 break;
             }
@@ -188,4 +190,61 @@ pub(crate) fn concept_score(mut forms: impl Iterator<Item = f32>) -> f32 {
     let Some(preferred) = forms.next() else { return f32::NEG_INFINITY };
     let best = forms.fold(preferred, f32::max);
     ((f64::from(preferred) + f64::from(best)) / 2.0) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_concept_scores_as_the_mean_of_its_preferred_and_its_best_form() {
+        assert_eq!(concept_score([0.25].into_iter()), 0.25);
+        assert_eq!(concept_score([0.25, 0.75, 0.5].into_iter()), 0.5);
+        assert_eq!(concept_score([0.75, 0.25].into_iter()), 0.75);
+        assert_eq!(concept_score([-0.5, -1.0].into_iter()), -0.5);
+        assert_eq!(concept_score(std::iter::empty()), f32::NEG_INFINITY);
+    }
+
+    #[test]
+    fn targets_come_in_the_order_of_the_space() {
+        let (all, some) = (Targets::All(3), Targets::Some(vec![1, 5]));
+        assert_eq!((all.len(), all.iter().collect::<Vec<_>>()), (3, vec![0, 1, 2]));
+        assert_eq!((some.len(), some.iter().collect::<Vec<_>>()), (2, vec![1, 5]));
+    }
+
+    /// Scores as there are, and such as rounding is hard on.
+    fn score() -> impl Strategy<Value = f32> {
+        prop_oneof![-1.0f32..1.0, Just(0.0), Just(f32::MIN_POSITIVE), Just(0.333_333_34), Just(1.0f32.next_down())]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn a_higher_bound_of_any_form_never_lowers_the_concepts(
+            forms in prop::collection::vec((score(), prop_oneof![Just(None), (0.0f32..0.5).prop_map(Some)]), 1..8),
+        ) {
+            // Raised by nothing, by the least that there is, or by more.
+            let raised = |(at, (score, by)): (usize, &(f32, Option<f32>))| match by {
+                Some(by) => score + by,
+                None if at % 2 == 0 => score.next_up(),
+                None => *score,
+            };
+            let exact = concept_score(forms.iter().map(|(score, _)| *score));
+            let bound = concept_score(forms.iter().enumerate().map(raised));
+            prop_assert!(bound >= exact, "{bound} < {exact}");
+        }
+
+        #[test]
+        fn a_concepts_score_lies_between_its_preferred_and_its_best_forms(
+            forms in prop::collection::vec(score(), 1..8),
+        ) {
+            let (preferred, best) = (forms[0], forms.iter().copied().fold(f32::MIN, f32::max));
+            let got = concept_score(forms.iter().copied());
+            prop_assert!(preferred <= got && got <= best);
+            prop_assert!((f64::from(got) - (f64::from(preferred) + f64::from(best)) / 2.0).abs() <= 1e-7);
+        }
+    }
 }

@@ -142,3 +142,82 @@ fn rank_panel(
     let mut rest = outcomes.into_iter();
     panel.iter().map(|_| rest.by_ref().take(n_rules).collect()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_space;
+    use super::*;
+    use crate::late_interaction::kernel::all;
+    use crate::late_interaction::rotation::Rotation;
+    use crate::late_interaction::test_matrices::random_matrix;
+    use crate::late_interaction::{Direction, Interaction, Weights};
+    use crate::token_matrix::TokenMatrix;
+
+    fn rules() -> Vec<Rule> {
+        let mut rules = Vec::new();
+        for interaction in [Interaction::Soft, Interaction::MaxSim, Interaction::ContextMatch, Interaction::MeanPool] {
+            for direction in [Direction::Query, Direction::Target, Direction::Both] {
+                for (weights, temperature) in [(Weights::Cosine, 0.1), (Weights::Raw, 1.0), (Weights::Cosine, 0.01)] {
+                    rules.push(Rule { interaction, direction, weights, temperature });
+                }
+            }
+        }
+        rules
+    }
+
+    fn bits(outcome: &Outcome) -> Vec<(u32, u32)> {
+        outcome.scored.iter().map(|scored| (scored.target, scored.score.to_bits())).collect()
+    }
+
+    /// Forms of one to six rows in two segments; every fifth form is one before it again.
+    fn forms(dim: usize) -> Vec<(usize, TokenMatrix)> {
+        let seed = |form: u64| if form % 5 == 4 { form / 2 } else { form };
+        let matrix = |form: u64| random_matrix(seed(form) * 77, 1 + (seed(form) % 6) as usize, dim, 1.0);
+        (0..300).map(|form| (form as usize % 2, matrix(form))).collect()
+    }
+
+    /// On every kernel of this machine: the three ways through the executor give the same bits, for all rules in one pass.
+    #[test]
+    fn every_kernel_certifies_what_it_scores() {
+        for dim in [3, 33, 128] {
+            let targets: Vec<Vec<usize>> = (0..200).map(|at| vec![at, at + 100]).collect();
+            let (_folder, space) = test_space::make(&targets, &forms(dim));
+            let (plan, rotation, rules) = (ScanPlan::new(&space), Rotation::new(dim), rules());
+            let query =
+                |seed| PreparedQuery::new(&random_matrix(seed, 1 + seed as usize, dim, 1.0), &rotation).unwrap();
+            let queries: Vec<PreparedQuery> = [1, 4, 9, 40].map(query).into();
+            let few: RoaringBitmap = [3, 150].into_iter().collect();
+            for kernel in all() {
+                let ask = |k: Option<usize>, allowed| {
+                    let request = Request { rules: &rules, allowed, k, parallel: false };
+                    execute_on(kernel, &space, &plan, &queries, &request, &Monitor::silent()).unwrap()
+                };
+                let (full, top, of_few) = (ask(None, None), ask(Some(5), None), ask(None, Some(&few)));
+                assert_eq!((full.len(), full[0].len()), (queries.len(), rules.len()));
+                for query in 0..queries.len() {
+                    for (rule, name) in rules.iter().enumerate() {
+                        let all = bits(&full[query][rule]);
+                        assert_eq!(bits(&top[query][rule]), all[..5], "{}, {dim}, {name}", kernel.name());
+                        let kept: Vec<_> = all.into_iter().filter(|(target, _)| few.contains(*target)).collect();
+                        assert_eq!(bits(&of_few[query][rule]), kept, "{}, {dim}, {name}", kernel.name());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_way_is_taken_where_it_pays() {
+        let targets: Vec<Vec<usize>> = (0..300).map(|at| vec![at]).collect();
+        let (_folder, space) = test_space::make(&targets, &forms(3));
+        let of = |allowed: Vec<u32>, k| {
+            let bitmap: RoaringBitmap = allowed.iter().copied().collect();
+            strategy(&ScanPlan::new(&space).filtered(&space, &bitmap), &Targets::Some(allowed), k)
+        };
+        assert_eq!(of((0..300).collect(), 10), Strategy::Certify);
+        assert_eq!(of((0..300).collect(), 300), Strategy::Sweep);
+        assert_eq!(of((0..300).collect(), usize::MAX), Strategy::Sweep);
+        assert_eq!(of(vec![7], 1), Strategy::Each);
+        assert_eq!(of(Vec::new(), 1), Strategy::Each);
+    }
+}

@@ -24,6 +24,8 @@ mod ranking;
 mod rescore;
 mod stored_rows;
 mod sweep;
+#[cfg(test)]
+mod test_space;
 mod top_k;
 
 pub use certify::Certificate;

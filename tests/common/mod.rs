@@ -1,6 +1,8 @@
 //! What the black-box tests share: fixtures, an encoder, small indexes.
 #![allow(dead_code)] // each test binary uses its own part
 
+pub mod synthetic;
+
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 

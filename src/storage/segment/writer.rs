@@ -207,7 +207,7 @@ impl SegmentBuilder {
 
     /// A row of a plane; zeros for a place without a row.
     fn row_of<'p>(&self, plane: &'p [i8], row: Option<u32>) -> &'p [i8] {
-        const ZEROS: [i8; layout::MAX_DIM as usize] = [0; layout::MAX_DIM as usize];
+        static ZEROS: [i8; layout::MAX_DIM as usize] = [0; layout::MAX_DIM as usize];
         match row {
             Some(row) => &plane[row as usize * self.dim..][..self.dim],
             None => &ZEROS[..self.dim],
