@@ -43,7 +43,7 @@ impl Space {
         let text = text.trim();
         check_not_empty(text)?;
         let encoder = self.encoder()?;
-        let encoded = self.inner.pool.run(options.serial, || encoder.encode(text))?;
+        let encoded = self.inner.pool.run(self.serial(options), || encoder.encode(text))?;
         check_has_tokens(text, &encoded)?;
         let query = self.prepare(&encoded.matrix)?;
         let asked = Asked::new(self, options, rules)?;
@@ -139,6 +139,11 @@ impl Space {
         })
     }
 
+    /// Whether a ranking stays on the calling thread.
+    fn serial(&self, options: &RankOptions) -> bool {
+        options.serial || self.inner.pool.is_serial()
+    }
+
     fn answer_texts<T: AsRef<str> + Sync>(
         &self,
         texts: &[T],
@@ -156,11 +161,11 @@ impl Space {
         let asked = Asked::new(self, options, &rules)?;
         for (part, of_part) in texts.chunks(PART).enumerate() {
             let monitor = monitor.part((part * PART) as u64, texts.len() as u64);
-            let encode = || match options.serial {
+            let encode = || match self.serial(options) {
                 true => encoder.encode_batch_serially(of_part, &monitor),
                 false => encoder.encode_batch(of_part, &monitor),
             };
-            let encoded = self.inner.pool.run(options.serial, encode)?;
+            let encoded = self.inner.pool.run(self.serial(options), encode)?;
             of_part.iter().zip(&encoded).try_for_each(|(text, encoded)| check_has_tokens(text, encoded))?;
             let queries = encoded.iter().map(|encoded| self.prepare(&encoded.matrix)).collect::<Result<Vec<_>>>()?;
             let outcomes = asked.answer(&queries, &monitor)?;
@@ -224,7 +229,7 @@ impl<'a> Asked<'a> {
 
     /// The answers to queries, each by each rule.
     fn answer(&self, queries: &[PreparedQuery], monitor: &Monitor) -> Result<Vec<Vec<Outcome>>> {
-        let RankOptions { k, serial, .. } = *self.options;
+        let (k, serial) = (self.options.k, self.space.serial(self.options));
         let request = Request { rules: self.rules, allowed: self.allowed.as_ref(), k, parallel: !serial };
         let (data, plan) = (&self.space.inner.data, self.space.plan());
         self.space.inner.pool.run(serial, || rank::execute(data, plan, queries, &request, monitor))

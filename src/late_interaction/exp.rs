@@ -27,7 +27,8 @@ pub(crate) fn exp_in_range<M: Machine>(x: f32) -> f32 {
     let rounded = M::mul_add(x, std::f32::consts::LOG2_E, ROUNDER);
     let k = rounded - ROUNDER;
     let r = M::mul_add(k, -LN2_LOW, M::mul_add(k, -LN2_HIGH, x));
-    let p = COEFFICIENTS.into_iter().fold(0.0, |p, c| M::mul_add(p, r, c));
+    let [highest, rest @ ..] = COEFFICIENTS;
+    let p = rest.into_iter().fold(highest, |p, c| M::mul_add(p, r, c));
     // The lowest bits of `rounded` are the integer k ∈ −126…0 itself, so the exponent bits are those of a normal number.
     let power_of_two = f32::from_bits(rounded.to_bits().wrapping_sub(ROUNDER.to_bits() - 127) << 23);
     (M::mul_add(p * r, r, r) + 1.0) * power_of_two

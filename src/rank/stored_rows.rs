@@ -9,10 +9,11 @@ use crate::storage::segment::{Planes, Segment};
 
 /// Blocks whose similarities are computed before they are folded: those of a batch stay in the first-level cache.
 const CHUNK_BLOCKS: usize = 8;
-/// Of the blocks that follow a chunk, the first ones are fetched by the scan of the chunk itself, so many of them.
-const AHEAD: usize = 2;
+/// Of the blocks that follow a chunk, the first ones are fetched by the scan of the chunk itself, and by the machine; these many
+/// are left to them.
+const AHEAD: usize = 4;
 /// How much of what follows is fetched while a chunk is folded, in hundredths of the chunk.
-const SHARE: usize = 30;
+const SHARE: usize = 15;
 
 /// Stored rows of one kind in one segment: those of a pooled vector are one a form.
 pub(super) struct StoredRows<'s> {

@@ -132,8 +132,11 @@ fn sweep_chunk(
 fn similarities(kernel: &dyn Kernel, rows: &StoredRows<'_>, side: &Side, precision: Precision, scratch: &mut Scratch) {
     let Scratch { chunk, cos, .. } = scratch;
     let stride = chunk.columns();
-    cos.clear();
-    cos.resize(side.packed().len() * stride, 0.0);
+    let needed = side.packed().len() * stride;
+    if cos.len() < needed {
+        cos.resize(needed, 0.0);
+    }
+    let cos = &mut cos[..needed];
     match precision {
         Precision::Bounds => {
             let scales = rows.planes.scales.get(chunk.blocks.start * LANES..).unwrap_or_default();
