@@ -92,20 +92,22 @@ fn scan_tokens<const T: usize>(
 ) {
     let width = panel.scales.len();
     assert!(block.len() == groups * LINE && panel.dwords.len() == groups * width && first + T <= width);
-    let mut sums = [[vdupq_n_s32(0); 4]; T];
-    for (line, dwords) in block.chunks_exact(LINE).zip(panel.dwords.chunks_exact(width)) {
+    // Those of tokens from T on are never touched. Each token is written out, so that all sums stay in registers.
+    let mut sums = [[vdupq_n_s32(0); 4]; 4];
+    let query = panel.dwords.as_ptr();
+    for (k, line) in block.chunks_exact(LINE).enumerate() {
         let line = signed(line);
-        let mut four = [0; 4];
-        four[..T].copy_from_slice(&dwords[first..first + T]);
-        // SAFETY: `four` holds four values.
-        let four = unsafe { vld1q_s32(four.as_ptr()) };
-        for t in 0..T {
-            match t {
-                0 => add_products::<0>(&mut sums[t], &line, four),
-                1 => add_products::<1>(&mut sums[t], &line, four),
-                2 => add_products::<2>(&mut sums[t], &line, four),
-                _ => add_products::<3>(&mut sums[t], &line, four),
-            }
+        // SAFETY: k < groups, so that dword k · width + first + T − 1 is within `dwords`, as asserted above.
+        let four = unsafe { group::<T>(query.add(k * width + first)) };
+        add_products::<0>(&mut sums[0], &line, four);
+        if T > 1 {
+            add_products::<1>(&mut sums[1], &line, four);
+        }
+        if T > 2 {
+            add_products::<2>(&mut sums[2], &line, four);
+        }
+        if T > 3 {
+            add_products::<3>(&mut sums[3], &line, four);
         }
     }
     let scales = quarters(scales);
@@ -119,6 +121,24 @@ fn scan_tokens<const T: usize>(
     }
 }
 
+/// The same four dimensions of T ≤ 4 tokens.
+///
+/// # Safety
+/// `dwords` points at T dwords or more.
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+unsafe fn group<const T: usize>(dwords: *const i32) -> int32x4_t {
+    // SAFETY: the caller's; each arm reads T dwords.
+    unsafe {
+        match T {
+            1 => vld1q_dup_s32(dwords),
+            2 => vcombine_s32(vld1_s32(dwords), vdup_n_s32(0)),
+            3 => vcombine_s32(vld1_s32(dwords), vld1_dup_s32(dwords.add(2))),
+            _ => vld1q_s32(dwords),
+        }
+    }
+}
+
 /// A line of stored bytes hi + 128 as the values hi.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
@@ -126,7 +146,8 @@ fn signed(line: &[u8]) -> [int8x16_t; 4] {
     assert!(line.len() == LINE);
     // SAFETY: a line is four registers long.
     let stored = unsafe { vld1q_u8_x4(line.as_ptr()) };
-    [stored.0, stored.1, stored.2, stored.3].map(|bytes| vreinterpretq_s8_u8(veorq_u8(bytes, vdupq_n_u8(0x80))))
+    let flip = |bytes| vreinterpretq_s8_u8(veorq_u8(bytes, vdupq_n_u8(0x80)));
+    [flip(stored.0), flip(stored.1), flip(stored.2), flip(stored.3)]
 }
 
 /// Adds to sixteen sums, one per row of the block, the products of a line with token `TOKEN` of four.
