@@ -105,6 +105,11 @@ impl ScanPlan {
         self.tasks.iter().map(|task| self.runs.get(task.clone()).unwrap_or_default())
     }
 
+    /// The runs of all tasks.
+    pub(super) fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
     /// How many scores come out.
     pub(super) fn n_slots(&self) -> usize {
         self.groups.len() * BLOCK_ROWS

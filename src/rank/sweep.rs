@@ -38,13 +38,16 @@ pub(super) fn sweep(
     batches: &[Batch<'_>],
     precision: Precision,
 ) -> Vec<Vec<f32>> {
-    let task = |runs: &[Run]| sweep_task(engine, runs, batches, precision);
-    let runs: Vec<&[Run]> = plan.tasks().collect();
+    let task = |scratch: &mut Scratch, runs: &&[Run]| sweep_task(engine, runs, batches, precision, scratch);
+    // One thread takes all runs as one task.
     let of_tasks: Vec<Vec<f32>> = match engine.parallel {
-        true => runs.par_iter().map(|runs| task(runs)).collect(),
-        false => runs.iter().map(|runs| task(runs)).collect(),
+        true => plan.tasks().collect::<Vec<_>>().par_iter().map_init(Scratch::default, task).collect(),
+        false => vec![task(&mut Scratch::default(), &plan.runs())],
     };
     let n: usize = batches.iter().map(|batch| batch.queries().len() * batch.passes().len()).sum();
+    if let ([_], 1) = (of_tasks.as_slice(), n) {
+        return of_tasks;
+    }
     let gather = |line: usize| {
         let mut slots = Vec::with_capacity(plan.n_slots());
         for task in &of_tasks {
@@ -57,11 +60,16 @@ pub(super) fn sweep(
 }
 
 /// As [`sweep`], for the slots of one task: lines of equal length, one for each query and rule.
-fn sweep_task(engine: &Engine<'_>, runs: &[Run], batches: &[Batch<'_>], precision: Precision) -> Vec<f32> {
+fn sweep_task(
+    engine: &Engine<'_>,
+    runs: &[Run],
+    batches: &[Batch<'_>],
+    precision: Precision,
+    scratch: &mut Scratch,
+) -> Vec<f32> {
     let n: usize = batches.iter().map(|batch| batch.queries().len() * batch.passes().len()).sum();
     let width = runs.iter().map(|run| run.groups.len() * LANES).sum();
     let mut out = Output { width, values: vec![0.0; n * width] };
-    let mut scratch = Scratch::default();
     for kind in RowKind::ALL {
         if !batches.iter().any(|batch| batch.side(kind).is_used()) {
             continue;
@@ -77,7 +85,7 @@ fn sweep_task(engine: &Engine<'_>, runs: &[Run], batches: &[Batch<'_>], precisio
                     if precision == Precision::Full {
                         segment.count_master_reads(groups.len());
                     }
-                    sweep_chunk(engine, &rows, batches, precision, at, &mut scratch, &mut out);
+                    sweep_chunk(engine, &rows, batches, precision, at, scratch, &mut out);
                 }
             }
             slot += run.groups.len() * LANES;
