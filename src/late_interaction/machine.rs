@@ -9,21 +9,6 @@ pub(crate) trait Machine {
     fn prefetch(bytes: &[u8]);
 }
 
-/// Multiplication and addition in one rounding, for machines that have an instruction for it.
-pub(crate) struct Fused;
-
-impl Machine for Fused {
-    #[inline(always)]
-    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
-        a.mul_add(b, c)
-    }
-
-    #[inline(always)]
-    fn prefetch(bytes: &[u8]) {
-        super::kernel::prefetch(bytes);
-    }
-}
-
 /// Every machine: two roundings.
 pub(crate) struct Plain;
 

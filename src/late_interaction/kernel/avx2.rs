@@ -7,11 +7,11 @@
 
 use std::arch::x86_64::*;
 
+use super::fused::Fused;
 use super::{Kernel, dots_fit, scan_fits};
 use crate::late_interaction::fold::{FoldInput, FoldScratch, FoldSpec, fold};
 use crate::late_interaction::lanes::{LANES, Lanes, load};
 use crate::late_interaction::layout::{BLOCK_ROWS, LINE};
-use crate::late_interaction::machine::Fused;
 use crate::late_interaction::packed::{PackedTokens, Panel};
 
 /// Lines that a scan prefetches ahead of the one it multiplies.
@@ -81,13 +81,6 @@ fn scan_plain(blocks: &[u8], scales: &[f32], tokens: &PackedTokens, out: &mut [f
 fn scan_vnni(blocks: &[u8], scales: &[f32], tokens: &PackedTokens, out: &mut [f32], stride: usize) {
     // SAFETY: this function has AVX2 and AVX-VNNI, which is all that `Biased` asks for.
     unsafe { scan::<Biased>(blocks, scales, tokens, out, stride) }
-}
-
-/// Fetches the cache line of the first byte.
-#[inline(always)]
-pub(super) fn prefetch(bytes: &[u8]) {
-    // SAFETY: every x86-64 machine has the instruction, and it reads nothing that the program sees.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().cast()) }
 }
 
 /// How four-byte products are added up. The functions are unsafe because they need the instructions of their implementor.

@@ -8,16 +8,15 @@
 
 use std::arch::x86_64::*;
 
+use super::fused::Fused;
 use super::{Kernel, dots_fit, scan_fits};
 use crate::late_interaction::fold::{FoldInput, FoldScratch, FoldSpec, fold};
 use crate::late_interaction::lanes::{LANES, Lanes, load};
 use crate::late_interaction::layout::{BLOCK_ROWS, LINE};
-use crate::late_interaction::machine::Fused;
 use crate::late_interaction::packed::{PackedTokens, Panel};
 
 /// Lines that a scan prefetches ahead of the one it multiplies.
 const AHEAD: usize = 192;
-const HINT: i32 = _MM_HINT_T0;
 
 /// Constructed by [`detect`] only, on machines that have the instructions.
 struct Avx512(());
@@ -130,7 +129,7 @@ fn scan_tokens<const T: usize, const B: usize>(
             // point beyond the plane: it is a hint, and reads nothing that the program sees.
             unsafe {
                 let line = plane.add((b * groups + k) * LINE);
-                _mm_prefetch::<HINT>(line.wrapping_add(AHEAD * LINE).cast());
+                _mm_prefetch::<_MM_HINT_T0>(line.wrapping_add(AHEAD * LINE).cast());
                 lines[b] = _mm512_loadu_si512(line.cast());
             }
         }

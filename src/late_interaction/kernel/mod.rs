@@ -15,6 +15,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(any(test, target_arch = "x86_64", target_arch = "aarch64"))]
+pub(crate) mod fused;
 #[cfg(test)]
 mod golden_tests;
 #[cfg(target_arch = "aarch64")]
@@ -62,15 +64,6 @@ pub(crate) fn all() -> impl Iterator<Item = &'static dyn Kernel> {
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let special: [Option<&'static dyn Kernel>; 0] = [];
     special.into_iter().flatten().chain(std::iter::once(&portable::Portable as &'static dyn Kernel))
-}
-
-/// Fetches the cache line of the first byte, where the architecture has an instruction for it.
-#[inline(always)]
-pub(super) fn prefetch(bytes: &[u8]) {
-    #[cfg(target_arch = "x86_64")]
-    avx2::prefetch(bytes);
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = bytes;
 }
 
 /// Whether a call of [`Kernel::scan`] is well-formed; every kernel asks before it trusts a length.

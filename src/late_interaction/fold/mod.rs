@@ -9,8 +9,8 @@
 //! With weights from cosines and τ ≥ [`SHARED_SOFTMAX_MIN`], both directions share one set of weights exp((c − C)/τ): no
 //! maximum is needed, because a cosine lies within ±1. Otherwise each softmax subtracts its own maximum.
 //!
-//! A form's score depends on its own similarities alone, to the bit: not on its lane, on its neighbours or on the machine. All
-//! sums are in f32, over rows and over tokens in order.
+//! A form's score depends on its own similarities alone, to the bit: not on its lane, on its neighbours or, among machines with
+//! fused multiply-add, on the machine. All sums are in f32, over rows and over tokens in order.
 //!
 //! # How an error of the similarities carries over
 //!
@@ -30,7 +30,9 @@
 //! is off by a relative 2e-7 of the exponential and by 2u · 87 of its argument, which moves a soft row score by no more than
 //! the range 2 of cosines times that; sums of n and m positive terms, their ratio and the mean add (n + m + 4) · 2u.
 
-use super::exp::{exp_in_range, exp_non_positive};
+mod softmax;
+
+use super::exp::exp_in_range;
 use super::lanes::{LANES, Lanes, load, map, select, zip};
 use super::layout::LINE;
 use super::machine::Machine;
@@ -121,8 +123,8 @@ pub(super) fn fold<M: Machine>(spec: &FoldSpec, input: &FoldInput<'_>, scratch: 
         Reduce::Max => fold_max(input, height, scratch),
         Reduce::SharedSoftmax { inverse } => fold_shared::<M>(input, height, inverse, scratch),
         Reduce::Softmax { temperature, raw } => {
-            make_logits(input, height, f64::from(temperature), raw, scratch);
-            fold_softmax::<M>(spec, input, height, scratch)
+            softmax::make_logits(input, height, f64::from(temperature), raw, scratch);
+            softmax::fold_softmax::<M>(spec, input, height, scratch)
         }
     };
     let tokens = m as f32;
@@ -234,89 +236,6 @@ fn fold_shared<M: Machine>(
     (sum_of_means(scratch), over_target)
 }
 
-/// The logits of every token and row: c / τ, or c ‖eᵢ‖ ‖fⱼ‖ / τ. They are made in f64, where no two norms overflow; one beyond
-/// f32 is the largest f32. A row that a form does not have gets the smallest.
-#[inline(always)]
-fn make_logits(input: &FoldInput<'_>, height: usize, temperature: f64, raw: bool, scratch: &mut FoldScratch) {
-    let m = input.query_norms.len();
-    scratch.logits.clear();
-    for row in 0..height {
-        let here = present(input, row);
-        let norms = if raw { load(input.row_norms.get(row * LANES..).unwrap_or_default()) } else { [1.0; LANES] };
-        for t in 0..m {
-            let factor = if raw { f64::from(input.query_norms[t]) / temperature } else { 1.0 / temperature };
-            let logits = zip(&cosines(input, t, row), &norms, |c, n| {
-                let l = f64::from(c) * (factor * f64::from(n));
-                let l = if l > f64::from(f32::MIN) { l } else { f64::from(f32::MIN) };
-                (if l < f64::from(f32::MAX) { l } else { f64::from(f32::MAX) }) as f32
-            });
-            scratch.logits.push(select(&here, &logits, &[f32::MIN; LANES]));
-        }
-    }
-}
-
-/// The sums over tokens and over rows of the softmax means, each with its own maximum subtracted.
-#[inline(always)]
-fn fold_softmax<M: Machine>(
-    spec: &FoldSpec,
-    input: &FoldInput<'_>,
-    height: usize,
-    scratch: &mut FoldScratch,
-) -> (Lanes, Lanes) {
-    let over_target = match spec.over_target {
-        true => softmax_over_tokens::<M>(input, height, &scratch.logits),
-        false => [0.0; LANES],
-    };
-    let over_query = match spec.over_query {
-        true => softmax_over_rows::<M>(input, height, &scratch.logits),
-        false => [0.0; LANES],
-    };
-    (over_query, over_target)
-}
-
-#[inline(always)]
-fn softmax_over_tokens<M: Machine>(input: &FoldInput<'_>, height: usize, logits: &[Lanes]) -> Lanes {
-    let m = input.query_norms.len();
-    let mut total = [0.0; LANES];
-    for row in 0..height {
-        let logits = &logits[row * m..(row + 1) * m];
-        let mut top = [f32::MIN; LANES];
-        for l in logits {
-            top = larger(&top, l);
-        }
-        let (mut sum, mut weighted) = ([0.0; LANES], [0.0; LANES]);
-        for t in 0..m {
-            let w = zip(&logits[t], &top, |l, top| exp_non_positive::<M>(l - top));
-            sum = add(&sum, &w);
-            weighted = add_product::<M>(&w, &cosines(input, t, row), &weighted);
-        }
-        let mean = zip(&weighted, &sum, |weighted, sum| weighted / sum);
-        total = add(&total, &select(&present(input, row), &mean, &[0.0; LANES]));
-    }
-    total
-}
-
-#[inline(always)]
-fn softmax_over_rows<M: Machine>(input: &FoldInput<'_>, height: usize, logits: &[Lanes]) -> Lanes {
-    let m = input.query_norms.len();
-    let mut total = [0.0; LANES];
-    for t in 0..m {
-        let mut top = [f32::MIN; LANES];
-        for row in 0..height {
-            top = larger(&top, &logits[row * m + t]);
-        }
-        let (mut sum, mut weighted) = ([0.0; LANES], [0.0; LANES]);
-        for row in 0..height {
-            let w = zip(&logits[row * m + t], &top, |l, top| exp_non_positive::<M>(l - top));
-            let w = select(&present(input, row), &w, &[0.0; LANES]);
-            sum = add(&sum, &w);
-            weighted = add_product::<M>(&w, &cosines(input, t, row), &weighted);
-        }
-        total = add(&total, &zip(&weighted, &sum, |weighted, sum| weighted / sum));
-    }
-    total
-}
-
 /// a · b + c.
 #[inline(always)]
 fn add_product<M: Machine>(a: &Lanes, b: &Lanes, c: &Lanes) -> Lanes {
@@ -345,5 +264,4 @@ fn sum_of_means(scratch: &FoldScratch) -> Lanes {
 }
 
 #[cfg(test)]
-#[path = "fold_tests.rs"]
 mod tests;
