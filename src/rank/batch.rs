@@ -78,6 +78,11 @@ impl<'q> Batch<'q> {
         &self.passes
     }
 
+    /// How many answers are asked for: one for each query and rule.
+    pub(super) fn n_lines(&self) -> usize {
+        self.queries.len() * self.passes.len()
+    }
+
     /// The query rows that meet one kind of stored rows.
     pub(super) fn side(&self, target: RowKind) -> &Side {
         &self.sides[target as usize]

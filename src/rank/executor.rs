@@ -10,6 +10,7 @@ use super::sweep::{Engine, Precision, sweep};
 use crate::error::Result;
 use crate::late_interaction::Rule;
 use crate::late_interaction::kernel::{Kernel, detect};
+use crate::late_interaction::layout::BLOCK_ROWS;
 use crate::late_interaction::query::PreparedQuery;
 use crate::monitor::{Monitor, Stage};
 use crate::storage::SpaceData;
@@ -97,7 +98,7 @@ enum Strategy {
 
 fn strategy(plan: &ScanPlan, targets: &Targets, k: usize) -> Strategy {
     // A group costs a scan about what one of its forms costs by itself.
-    if plan.n_forms() <= plan.n_slots() / 16 {
+    if plan.n_forms() <= plan.n_slots() / BLOCK_ROWS {
         Strategy::Each
     } else if k.saturating_mul(FULL_SHARE) >= targets.len() {
         Strategy::Sweep

@@ -77,6 +77,8 @@ impl<'s> StoredRows<'s> {
 pub(super) struct Chunk {
     pub(super) blocks: Range<usize>,
     pub(super) groups: Vec<Group>,
+    /// Whether what follows the chunk is still to be fetched: by the first fold of a scan, and by no other.
+    pub(super) fetches_ahead: bool,
     /// Master rows, where full precision is asked for.
     pub(super) rows: Vec<f32>,
     hi: Vec<i8>,
@@ -93,8 +95,11 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// The group's part of the bytes behind the chunk that will be read next, in proportion to its height.
+    /// The group's part of the bytes behind the chunk that are to be fetched, in proportion to its height.
     pub(super) fn ahead<'s>(&self, rows: &StoredRows<'s>, chunk: &Chunk) -> &'s [u8] {
+        if !chunk.fetches_ahead {
+            return &[];
+        }
         let behind = rows.planes.blocks_from(chunk.blocks.end);
         let block = rows.planes.block_len();
         let lines = |column: usize| AHEAD * block + column / LANES * block * SHARE / 100;
@@ -115,6 +120,7 @@ impl Chunk {
             end += height;
         }
         self.blocks = first..end;
+        self.fetches_ahead = !full;
         self.rows.clear();
         if full {
             let places = first * LANES..(end * LANES).min(rows.planes.norms.len());

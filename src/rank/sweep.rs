@@ -44,7 +44,7 @@ pub(super) fn sweep(
         true => plan.tasks().collect::<Vec<_>>().par_iter().map_init(Scratch::default, task).collect(),
         false => vec![task(&mut Scratch::default(), &plan.runs())],
     };
-    let n: usize = batches.iter().map(|batch| batch.queries().len() * batch.passes().len()).sum();
+    let n: usize = batches.iter().map(Batch::n_lines).sum();
     if let ([_], 1) = (of_tasks.as_slice(), n) {
         return of_tasks;
     }
@@ -67,7 +67,7 @@ fn sweep_task(
     precision: Precision,
     scratch: &mut Scratch,
 ) -> Vec<f32> {
-    let n: usize = batches.iter().map(|batch| batch.queries().len() * batch.passes().len()).sum();
+    let n: usize = batches.iter().map(Batch::n_lines).sum();
     let width = runs.iter().map(|run| run.groups.len() * LANES).sum();
     let mut out = Output { width, values: vec![0.0; n * width] };
     for kind in RowKind::ALL {
@@ -129,6 +129,7 @@ fn sweep_chunk(
                 for pass in passes.iter().filter(|pass| pass.target == rows.kind) {
                     let share = 1.0 / passes.len() as f32;
                     fold_pass(engine.kernel, rows, batch, query, pass, share, precision, scratch, values);
+                    scratch.chunk.fetches_ahead = false;
                 }
                 line += 1;
             }
@@ -180,7 +181,7 @@ fn fold_pass(
             lengths: &group.lengths,
             query_norms: batch.norms(query, pass.query),
             row_norms: rows.planes.norms.get(first_row + group.column..).unwrap_or_default(),
-            ahead: if precision == Precision::Bounds { group.ahead(rows, chunk) } else { &[] },
+            ahead: group.ahead(rows, chunk),
         };
         let mut scores = [0.0; LANES];
         kernel.fold(&spec, &input, fold, &mut scores);
