@@ -82,6 +82,7 @@ mod mapped_file;
 mod monitor;
 mod ontology;
 mod rank;
+mod simd;
 mod storage;
 mod token_matrix;
 

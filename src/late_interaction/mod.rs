@@ -11,12 +11,10 @@
 
 pub(crate) mod bound;
 pub(crate) mod breakdown;
-mod exp;
 pub(crate) mod fold;
 pub(crate) mod kernel;
 pub(crate) mod lanes;
 pub(crate) mod layout;
-mod machine;
 pub(crate) mod packed;
 pub(crate) mod pass;
 pub(crate) mod quantize;

@@ -7,6 +7,8 @@
 mod error;
 #[path = "../../../src/late_interaction/mod.rs"]
 mod late_interaction;
+#[path = "../../../src/simd/mod.rs"]
+mod simd;
 #[path = "../../../src/token_matrix.rs"]
 mod token_matrix;
 

@@ -32,10 +32,10 @@
 
 mod softmax;
 
-use super::exp::exp_in_range;
 use super::lanes::{LANES, Lanes, load, map, select, zip};
 use super::layout::LINE;
-use super::machine::Machine;
+use crate::simd::exp::exp_in_range;
+use crate::simd::machine::Machine;
 
 /// The smallest temperature at which weights exp((c − C)/τ), |c| ≤ C, stay within what f32 holds: 2C / 87.
 pub(crate) const SHARED_SOFTMAX_MIN: f32 = 0.0235;

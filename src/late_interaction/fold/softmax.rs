@@ -1,9 +1,9 @@
 //! Softmaxes of any weights and temperature: each subtracts its own maximum.
 
 use super::{FoldInput, FoldScratch, FoldSpec, add, add_product, cosines, larger, present};
-use crate::late_interaction::exp::exp_non_positive;
 use crate::late_interaction::lanes::{LANES, Lanes, load, select, zip};
-use crate::late_interaction::machine::Machine;
+use crate::simd::exp::exp_non_positive;
+use crate::simd::machine::Machine;
 
 /// The logits of every token and row: c / τ, or c ‖eᵢ‖ ‖fⱼ‖ / τ. They are made in f64, where no two norms overflow; one beyond
 /// f32 is the largest f32. A row that a form does not have gets the smallest.

@@ -1,8 +1,8 @@
 //! Folds by hand values: each reduction in each direction, in any lane, with forms of different lengths side by side.
 
 use super::*;
-use crate::late_interaction::kernel::fused::Fused;
-use crate::late_interaction::machine::Plain;
+use crate::simd::fused::Fused;
+use crate::simd::machine::Plain;
 
 /// Cosines of two query tokens with the rows of a form.
 type Cosines<'a> = [&'a [f32]; 2];

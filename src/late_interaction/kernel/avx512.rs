@@ -8,12 +8,12 @@
 
 use std::arch::x86_64::*;
 
-use super::fused::Fused;
 use super::{Kernel, dots_fit, scan_fits};
 use crate::late_interaction::fold::{FoldInput, FoldScratch, FoldSpec, fold};
 use crate::late_interaction::lanes::{LANES, Lanes, load};
 use crate::late_interaction::layout::{BLOCK_ROWS, LINE};
 use crate::late_interaction::packed::{PackedTokens, Panel};
+use crate::simd::fused::Fused;
 
 /// Lines that a scan prefetches ahead of the one it multiplies.
 const AHEAD: usize = 192;

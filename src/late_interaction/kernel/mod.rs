@@ -15,8 +15,6 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-#[cfg(any(test, target_arch = "x86_64", target_arch = "aarch64"))]
-pub(crate) mod fused;
 #[cfg(test)]
 mod golden_tests;
 #[cfg(target_arch = "aarch64")]

@@ -12,12 +12,12 @@
 use std::arch::aarch64::*;
 use std::arch::{asm, is_aarch64_feature_detected};
 
-use super::fused::Fused;
 use super::{Kernel, dots_fit, scan_fits};
 use crate::late_interaction::fold::{FoldInput, FoldScratch, FoldSpec, fold};
 use crate::late_interaction::lanes::{LANES, Lanes, load};
 use crate::late_interaction::layout::{BLOCK_ROWS, LINE};
 use crate::late_interaction::packed::{PackedTokens, Panel};
+use crate::simd::fused::Fused;
 
 /// Values of a register, and registers of a line or of sixteen values.
 const QUARTER: usize = LANES / 4;

@@ -12,8 +12,8 @@ use super::{Kernel, dots_fit, scan_fits};
 use crate::late_interaction::fold::{FoldInput, FoldScratch, FoldSpec, fold};
 use crate::late_interaction::lanes::Lanes;
 use crate::late_interaction::layout::{BLOCK_ROWS, LINE, gather_row};
-use crate::late_interaction::machine::Plain;
 use crate::late_interaction::packed::PackedTokens;
+use crate::simd::machine::Plain;
 
 pub(super) struct Portable;
 

@@ -1,4 +1,4 @@
-//! What an instruction set adds to plain loops over [lanes](super::lanes).
+//! What an instruction set adds to plain loops over arrays, which the compiler turns into vector instructions.
 
 /// Two things that the compiler does not do by itself.
 pub(crate) trait Machine {

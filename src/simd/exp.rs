@@ -37,8 +37,8 @@ pub(crate) fn exp_in_range<M: Machine>(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::late_interaction::kernel::fused::Fused;
-    use crate::late_interaction::machine::Plain;
+    use crate::simd::fused::Fused;
+    use crate::simd::machine::Plain;
 
     #[test]
     fn it_is_the_exponential_to_within_2e_7() {

@@ -1,8 +1,8 @@
-//! What kernels with fused multiply-add bring to [`fold`](crate::late_interaction::fold).
+//! What machines with fused multiply-add bring to [`Machine`].
 
 #![allow(unsafe_code)]
 
-use crate::late_interaction::machine::Machine;
+use super::machine::Machine;
 
 /// Multiplication and addition in one rounding.
 pub(crate) struct Fused;
