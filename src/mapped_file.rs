@@ -29,9 +29,9 @@ impl MappedFile {
         // SAFETY: the map is only read, and nothing writes the mapped files in place. Segments are immutable by the format:
         // created under a name that nothing else uses, published by a rename once complete, never written again, and
         // removed only by unlinking, which leaves existing maps intact (index-format.md, "Assumptions"). Model files inside
-        // an index are likewise written once; those outside are replaced by their publishers' tools, not rewritten, and are
-        // mapped only while they are read. A process that truncates a mapped file breaks that promise and can end this one
-        // with a bus error; no reader of mapped files can defend itself against it.
+        // an index are likewise written once; those outside are replaced by their publishers' tools (written beside and
+        // renamed), not rewritten, while an encoder is loaded or lives. A process that truncates a mapped file breaks that
+        // promise and can end this one with a bus error; no reader of mapped files can defend itself against it.
         let map = unsafe { Mmap::map(&file) }.map_err(Error::io("map", path))?;
         Ok(Self { path: path.to_path_buf(), map })
     }

@@ -201,7 +201,7 @@ fn layouts_that_are_not_supported_are_told_apart() {
     let model = Model::new();
     std::fs::remove_file(model.path("model.safetensors")).unwrap();
     std::fs::write(model.path("model.safetensors.index.json"), "{}").unwrap();
-    model.refused(&["split over several files"]);
+    model.refused(&["model.safetensors.index.json", "weight_map"]);
 
     let model = Model::new();
     std::fs::rename(model.path("model.safetensors"), model.path("pytorch_model.bin")).unwrap();

@@ -9,10 +9,11 @@ use super::files::encoder_error;
 use super::fingerprint::{Fingerprint, slashed};
 use super::modules::{Modules, Pooling};
 use super::settings::EncoderSettings;
+use super::weights::WeightFiles;
 use crate::error::{Error, Result};
 
-/// The one file of weights that is read.
-const WEIGHTS: &str = "model.safetensors";
+/// Some checkpoints save a model together with its head and put this before the names of the model's tensors.
+const PREFIXES: &[&str] = &["bert."];
 /// Endings of the files that belong to a model; everything else (documentation, other formats of the weights) does not.
 const MODEL_ENDINGS: [&str; 4] = ["json", "safetensors", "txt", "model"];
 /// Folders that hold the model again in other formats.
@@ -37,11 +38,15 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`Error::Encoder`] when a file is missing, not understood or of a kind that is not supported (another model family,
-    /// an unknown module, weights split over several files), [`Error::Io`] when a file cannot be read.
+    /// an unknown module), [`Error::Io`] when a file cannot be read.
     pub fn open(dir: &Path) -> Result<Self> {
         let modules = Modules::read(dir)?;
         let transformer = dir.join(&modules.transformer);
-        require_single_weights(&transformer)?;
+        if !transformer.join("config.json").is_file() {
+            let problem = "not a model directory: it holds no config.json (sentence-transformers layout expected)";
+            return Err(encoder_error(&transformer, problem));
+        }
+        WeightFiles::require(&transformer)?;
         let config = ModelConfig::read(&transformer.join("config.json"))?;
         let files = list_files(dir)?;
         let content = Fingerprint::of_files(dir, &files)?;
@@ -115,28 +120,13 @@ impl Checkpoint {
         self.dir.join(&self.modules.transformer).join("tokenizer.json")
     }
 
-    pub(crate) fn weights_path(&self) -> PathBuf {
-        self.dir.join(&self.modules.transformer).join(WEIGHTS)
+    /// Maps the weights of the transformer.
+    ///
+    /// # Errors
+    /// As [`WeightFiles::open`].
+    pub(crate) fn weight_files(&self) -> Result<WeightFiles> {
+        Ok(WeightFiles::open(&self.dir.join(&self.modules.transformer))?.with_prefixes(PREFIXES))
     }
-}
-
-fn require_single_weights(transformer: &Path) -> Result<()> {
-    if transformer.join(WEIGHTS).is_file() {
-        return Ok(());
-    }
-    if !transformer.join("config.json").is_file() {
-        let problem = "not a model directory: it holds no config.json (sentence-transformers layout expected)";
-        return Err(encoder_error(transformer, problem));
-    }
-    if transformer.join(format!("{WEIGHTS}.index.json")).is_file() {
-        let problem = format!("the weights are split over several files; a single {WEIGHTS} is expected");
-        return Err(encoder_error(transformer, problem));
-    }
-    if transformer.join("pytorch_model.bin").is_file() {
-        let problem = format!("pytorch_model.bin is not read; save the model as {WEIGHTS} (`safe_serialization=True`)");
-        return Err(encoder_error(transformer, problem));
-    }
-    Err(encoder_error(transformer, format!("no {WEIGHTS}")))
 }
 
 /// The model's files, relative to `dir`, sorted by their `/`-separated names.

@@ -97,7 +97,7 @@ impl Encoder {
         let settings = settings.limited_to(checkpoint.max_seq_length());
         let tokenizer = TextTokenizer::read(&checkpoint.tokenizer_path(), settings.max_tokens)?;
         let wanted = checkpoint.config().parameters();
-        let weights = Weights::read(&checkpoint.weights_path(), &wanted)?;
+        let weights = Weights::read(&checkpoint.weight_files()?, &wanted)?;
         let model = architecture::load(checkpoint.config(), &weights)?;
         let fingerprint = checkpoint.fingerprint(&settings);
         Ok(Self { inner: Arc::new(Inner { checkpoint, settings, fingerprint, tokenizer, model }) })

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor, Var};
 
 use super::*;
+use crate::encoder::weights::WeightFiles;
 
 fn tiny() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/encoder/tiny-bert")
@@ -16,7 +17,7 @@ fn tiny_config() -> ModelConfig {
 }
 
 fn tiny_weights(config: &ModelConfig) -> Weights {
-    Weights::read(&tiny().join("model.safetensors"), &config.parameters()).unwrap()
+    Weights::read(&WeightFiles::open(&tiny()).unwrap(), &config.parameters()).unwrap()
 }
 
 /// Two texts, the second one padded by two tokens.

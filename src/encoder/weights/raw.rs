@@ -1,0 +1,76 @@
+//! A tensor's numbers where they lie in the mapped file.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::float::FloatType;
+use super::tensor_error;
+use crate::error::{Error, Result};
+use crate::mapped_file::MappedFile;
+
+/// Numbers in a mapped file, row-major; keeps the file mapped. Clones are cheap.
+#[derive(Debug, Clone)]
+pub(crate) struct RawTensor {
+    pub(super) file: Arc<MappedFile>,
+    pub(super) name: Arc<str>,
+    pub(super) shape: Arc<[usize]>,
+    pub(super) float_type: FloatType,
+    /// In the file: `len × size of the type` bytes.
+    pub(super) range: Range<usize>,
+}
+
+#[cfg_attr(not(test), expect(dead_code, reason = "for those who pack weights without candle"))]
+impl RawTensor {
+    /// The size of each dimension.
+    pub(crate) fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// How the numbers are stored.
+    pub(crate) fn float_type(&self) -> FloatType {
+        self.float_type
+    }
+
+    /// How many numbers there are.
+    pub(crate) fn len(&self) -> usize {
+        self.range.len() / self.float_type.size()
+    }
+
+    /// All values.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when one is not finite.
+    pub(crate) fn to_f32(&self) -> Result<Vec<f32>> {
+        if !self.all_finite() {
+            return Err(self.error("values that are not finite"));
+        }
+        let mut values = vec![0.0; self.len()];
+        self.float_type.widen(self.bytes(), &mut values);
+        Ok(values)
+    }
+
+    /// The values from `start` on, as many as `out` takes; whether they are finite is not looked at. False, and nothing
+    /// written, where the tensor has not that many.
+    pub(crate) fn read(&self, start: usize, out: &mut [f32]) -> bool {
+        let size = self.float_type.size();
+        let range = start.checked_mul(size).zip(start.checked_add(out.len()).and_then(|end| end.checked_mul(size)));
+        let Some(bytes) = range.and_then(|(start, end)| self.bytes().get(start..end)) else { return false };
+        self.float_type.widen(bytes, out);
+        true
+    }
+
+    /// Whether no value is infinite or NaN.
+    pub(crate) fn all_finite(&self) -> bool {
+        self.float_type.all_finite(self.bytes())
+    }
+
+    /// This tensor is not what it should be.
+    pub(crate) fn error(&self, got: impl Into<String>) -> Error {
+        tensor_error(self.file.path(), &self.name, &self.shape, got)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        // The header was proven to describe the file, so the range is inside.
+        self.file.bytes().get(self.range.clone()).unwrap_or_default()
+    }
+}
