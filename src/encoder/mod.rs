@@ -14,6 +14,7 @@ mod fingerprint;
 mod modules;
 mod settings;
 mod tokenizer;
+mod tokenizer_limits;
 mod weights;
 
 use std::path::Path;
@@ -188,7 +189,7 @@ impl Inner {
         let tokenized = self.tokenizer.tokenize(text)?;
         if tokenized.ids.is_empty() {
             let text = text.chars().take(40).collect();
-            return Err(Error::EmptyText { text, problem: "the tokenizer makes no token of it" });
+            return Err(Error::EmptyText { text, position: None, problem: "the tokenizer makes no token of it" });
         }
         let rows = self.checkpoint.config().vocab_size;
         match tokenized.ids.iter().find(|&&id| id as usize >= rows) {
