@@ -40,9 +40,12 @@ fn several_files_are_as_good_as_one() {
     assert!(SHARDS.iter().chain([&INDEX]).all(|name| files.iter().any(|file| file.as_os_str() == *name)), "{files:?}");
 }
 
+/// A change to the weight_map of an index, and what the error must mention.
+type Lie<'a> = (&'a dyn Fn(&mut Value), &'a [&'a str]);
+
 #[test]
 fn an_index_that_lies() {
-    let cases: [(&dyn Fn(&mut Value), &[&str]); 8] = [
+    let cases: [Lie; 8] = [
         (&|map| map[QUERY] = "model-00003.safetensors".into(), &["model-00003.safetensors", "missing"]),
         (&|map| map[QUERY] = "../model.safetensors".into(), &["../model.safetensors", "beside"]),
         (&|map| map[QUERY] = "/etc/passwd".into(), &["/etc/passwd", "beside"]),
