@@ -175,10 +175,12 @@ pub enum Error {
     },
 
     /// A text has nothing that can be embedded.
-    #[error("nothing to embed in {text:?}: {problem}")]
+    #[error("nothing to embed in {}{text:?}: {problem}", Number(*position))]
     EmptyText {
         /// The start of the text.
         text: String,
+        /// Where several texts were given: which of them, from 0.
+        position: Option<usize>,
         /// Why nothing is left.
         problem: &'static str,
     },
@@ -204,9 +206,34 @@ impl Error {
         move |source| Error::Io { action, path, source }
     }
 
+    /// An error about one text, which is the one at `place` among several.
+    pub(crate) fn in_batch(mut self, place: usize) -> Error {
+        if let Error::EmptyText { position, .. } = &mut self {
+            *position = Some(place);
+        }
+        self
+    }
+
+    /// An error about one of several texts, which have `before` others before them.
+    pub(crate) fn in_part(mut self, before: usize) -> Error {
+        if let Error::EmptyText { position: Some(position), .. } = &mut self {
+            *position = position.saturating_add(before);
+        }
+        self
+    }
+
     /// A file of the index that does not hold what it should.
     pub(crate) fn corrupt(path: &Path, expected: impl Into<String>, got: impl Into<String>) -> Error {
         Error::Corrupt { path: path.to_path_buf(), expected: expected.into(), got: got.into() }
+    }
+}
+
+/// Renders "text 3, " for the position 2.
+struct Number(Option<usize>);
+
+impl std::fmt::Display for Number {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.map_or(Ok(()), |position| write!(f, "text {}, ", position.saturating_add(1)))
     }
 }
 

@@ -62,3 +62,36 @@ impl MappedFile {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_mapped_and_nothing_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, other) = (folder.path().join("file"), folder.path().join("other"));
+        for content in [&b""[..], b"x"] {
+            std::fs::write(&file, content).unwrap();
+            assert_eq!(MappedFile::open(&file).unwrap().bytes(), content);
+        }
+        let refused =
+            |path: &Path| assert!(matches!(MappedFile::open(path), Err(Error::Io { path: at, .. }) if at == path));
+        refused(&other);
+        refused(folder.path());
+        #[cfg(unix)]
+        {
+            let link = folder.path().join("link");
+            std::os::unix::fs::symlink(&file, &link).unwrap();
+            assert_eq!(MappedFile::open(&link).unwrap().bytes(), b"x");
+            std::fs::remove_file(&file).unwrap();
+            refused(&link);
+            std::os::unix::fs::symlink(&other, &other).unwrap();
+            refused(&other);
+            let pipe = folder.path().join("pipe");
+            if std::process::Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()) {
+                refused(&pipe);
+            }
+        }
+    }
+}

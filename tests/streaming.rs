@@ -141,13 +141,14 @@ fn a_text_with_nothing_in_it_is_an_error_that_says_so() {
     with_blank[599] = " \t ".to_string();
     // Seen before any work is done.
     let (error, handed) = rank(&with_blank);
-    assert!(matches!(error, Error::EmptyText { .. }) && handed == 0, "{error}, {handed}");
+    assert!(matches!(error, Error::EmptyText { position: Some(599), .. }) && handed == 0, "{error}, {handed}");
     let mut without_token = texts(600);
     without_token[400] = "\u{1}\u{7f}".to_string();
     // Known when it is tokenized: the parts before have been handed over.
     let (error, handed) = rank(&without_token);
-    let Error::EmptyText { text, .. } = &error else { panic!("{error}") };
-    assert_eq!((text.as_str(), handed), ("\u{1}\u{7f}", PART));
+    let Error::EmptyText { text, position, .. } = &error else { panic!("{error}") };
+    assert_eq!((text.as_str(), *position, handed), ("\u{1}\u{7f}", Some(400), PART));
+    assert!(error.to_string().contains("text 401, "), "{error}");
 }
 
 #[test]

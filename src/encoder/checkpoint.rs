@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::beside::beside;
 use super::config::ModelConfig;
 use super::files::encoder_error;
 use super::fingerprint::{Fingerprint, slashed};
@@ -40,6 +41,26 @@ impl Checkpoint {
     /// [`Error::Encoder`] when a file is missing, not understood or of a kind that is not supported (another model family,
     /// an unknown module), [`Error::Io`] when a file cannot be read.
     pub fn open(dir: &Path) -> Result<Self> {
+        let checkpoint = Self::read(dir)?;
+        let content = Fingerprint::of_files(&checkpoint.dir, &checkpoint.files)?;
+        Ok(Self { content, ..checkpoint })
+    }
+
+    /// As [`open`](Self::open), and has `load` make something of the model at the same time as its files are hashed. What
+    /// `load` is given has no fingerprint yet: it may ask for all but that.
+    ///
+    /// # Errors
+    /// Those of `load`, then those of [`open`](Self::open).
+    pub(crate) fn open_beside<T>(dir: &Path, load: impl FnOnce(&Self) -> Result<T>) -> Result<(Self, T)> {
+        let checkpoint = Self::read(dir)?;
+        let hash = || Fingerprint::of_files(&checkpoint.dir, &checkpoint.files);
+        let (content, loaded) = beside(hash, || load(&checkpoint));
+        let (loaded, content) = (loaded?, content?);
+        Ok((Self { content, ..checkpoint }, loaded))
+    }
+
+    /// All but the content's hash, in whose place stands one that no content has.
+    fn read(dir: &Path) -> Result<Self> {
         let modules = Modules::read(dir)?;
         let transformer = dir.join(&modules.transformer);
         if !transformer.join("config.json").is_file() {
@@ -49,7 +70,7 @@ impl Checkpoint {
         WeightFiles::require(&transformer)?;
         let config = ModelConfig::read(&transformer.join("config.json"))?;
         let files = list_files(dir)?;
-        let content = Fingerprint::of_files(dir, &files)?;
+        let content = Fingerprint::from_bytes([0; 32]);
         let name = display_name(dir, config.name.as_deref());
         Ok(Self { dir: dir.to_path_buf(), name, config, modules, files, content })
     }

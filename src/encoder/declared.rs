@@ -5,6 +5,7 @@ use std::path::Path;
 use safetensors::{Dtype, SafeTensors};
 
 use super::Fingerprint;
+use super::weights::parse_header;
 use crate::error::{Error, Result};
 use crate::token_matrix::TokenMatrix;
 
@@ -72,6 +73,8 @@ impl DeclaredEncoder {
 /// [`Error::Matrix`] for values that are not finite.
 pub fn read_matrices(path: &Path) -> Result<Vec<TokenMatrix>> {
     let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    // First, because it looks at sums that `deserialize` lets overflow.
+    parse_header(&bytes).map_err(|problem| wrong(path, "*", "a safetensors file", problem))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|error| wrong(path, "*", "a safetensors file", error))?;
     let (shape, tokens) = floats(path, &file, "tokens")?;
     let &[n_rows, dim] = shape.as_slice() else {
@@ -174,7 +177,15 @@ mod tests {
         }
         let file = write(&[f32::NAN, 0.0], [1, 2], &[0, 1], None);
         assert!(matches!(read_matrices(file.path()), Err(Error::Matrix { .. })));
-        std::fs::write(file.path(), b"not safetensors").unwrap();
-        assert!(matches!(read_matrices(file.path()), Err(Error::Tensor { .. })));
+        let size = (1u64 << 61) - 1;
+        let huge = |i: u64| {
+            format!(r#""{i}":{{"dtype":"U8","shape":[{size}],"data_offsets":[{},{}]}}"#, i * size, (i + 1) * size)
+        };
+        let header = format!("{{{}}}", (0..8).map(huge).collect::<Vec<_>>().join(","));
+        let beyond_64_bits = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
+        for bytes in [&b"not safetensors"[..], &beyond_64_bits] {
+            std::fs::write(file.path(), bytes).unwrap();
+            assert!(matches!(read_matrices(file.path()), Err(Error::Tensor { .. })));
+        }
     }
 }

@@ -8,6 +8,10 @@ use std::str::FromStr;
 
 use super::settings::EncoderSettings;
 use crate::error::{Error, Result};
+use crate::mapped_file::MappedFile;
+
+/// Files of so many bytes, which are those of weights, are hashed where they lie in the system's cache, without a copy.
+const MAPPED_FROM: u64 = 1 << 20;
 
 /// 32 bytes that identify an encoder: the files of its model and its settings. Shown as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,9 +55,16 @@ pub(crate) fn slashed(path: &Path) -> String {
     path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
+/// The content's length and the content. On the calling thread: see [`beside`](super::beside) for why not on a pool.
 fn hash_content(hasher: &mut blake3::Hasher, path: &Path) -> Result<()> {
     let mut file = File::open(path).map_err(Error::io("open", path))?;
     let length = file.metadata().map_err(Error::io("inspect", path))?.len();
+    if length >= MAPPED_FROM {
+        let mapped = MappedFile::open(path)?;
+        let content = mapped.bytes();
+        hasher.update(&(content.len() as u64).to_le_bytes()).update(content);
+        return Ok(());
+    }
     hasher.update(&length.to_le_bytes());
     let mut buffer = vec![0u8; 1 << 18];
     let mut left = length;
@@ -123,6 +134,20 @@ mod tests {
         ];
         let distinct: std::collections::HashSet<_> = others.iter().chain([&base]).collect();
         assert_eq!(distinct.len(), others.len() + 1);
+    }
+
+    #[test]
+    fn a_mapped_file_hashes_as_one_that_is_read() {
+        let content = |length: u64| (0..length).map(|i| (i * 7 + i / 256) as u8).collect::<Vec<u8>>();
+        let dir = tempfile::tempdir().unwrap();
+        for length in [MAPPED_FROM - 1, MAPPED_FROM, MAPPED_FROM + 1] {
+            let (path, content) = (dir.path().join("m"), content(length));
+            std::fs::write(&path, &content).unwrap();
+            let (mut got, mut expected) = (blake3::Hasher::new(), blake3::Hasher::new());
+            hash_content(&mut got, &path).unwrap();
+            expected.update(&length.to_le_bytes()).update(&content);
+            assert_eq!(got.finalize(), expected.finalize(), "{length}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod architecture;
 mod batch;
+mod beside;
 mod checkpoint;
 mod config;
 mod declared;
@@ -14,6 +15,7 @@ mod fingerprint;
 mod modules;
 mod settings;
 mod tokenizer;
+mod tokenizer_limits;
 mod weights;
 
 use std::path::Path;
@@ -66,6 +68,25 @@ struct Inner {
     model: Box<dyn Architecture>,
 }
 
+/// What is read of a model with certain settings, which may be lower than those asked for.
+struct Loaded {
+    settings: EncoderSettings,
+    tokenizer: TextTokenizer,
+    model: Box<dyn Architecture>,
+}
+
+impl Loaded {
+    fn read(checkpoint: &Checkpoint, settings: EncoderSettings) -> Result<Self> {
+        settings.check(checkpoint.max_positions())?;
+        let settings = settings.limited_to(checkpoint.max_seq_length());
+        let tokenizer = TextTokenizer::read(&checkpoint.tokenizer_path(), settings.max_tokens)?;
+        let wanted = checkpoint.config().parameters();
+        let weights = Weights::read(&checkpoint.weight_files()?, &wanted)?;
+        let model = architecture::load(checkpoint.config(), &weights)?;
+        Ok(Self { settings, tokenizer, model })
+    }
+}
+
 impl Encoder {
     /// Opens a model directory with the default settings, lowered to the model's own limit of tokens if need be.
     ///
@@ -73,9 +94,9 @@ impl Encoder {
     /// [`Error::Encoder`] when a part is missing, damaged, contradictory or of a kind that is not supported,
     /// [`Error::Tensor`] when the weights do not fit the configuration, [`Error::Io`] when a file cannot be read.
     pub fn open(dir: &Path) -> Result<Self> {
-        let checkpoint = Checkpoint::open(dir)?;
-        let settings = checkpoint.default_settings();
-        Self::from_checkpoint(checkpoint, settings)
+        let load = |checkpoint: &Checkpoint| Loaded::read(checkpoint, checkpoint.default_settings());
+        let (checkpoint, loaded) = Checkpoint::open_beside(dir, load)?;
+        Ok(Self::of(checkpoint, loaded))
     }
 
     /// Opens a model directory with the given settings. `max_tokens` is lowered to the `max_seq_length` of the
@@ -85,7 +106,8 @@ impl Encoder {
     /// As [`open`](Self::open), and [`Error::InvalidOption`] when the model has fewer positions than `max_tokens` or
     /// `max_tokens` leaves no room for a token of the text.
     pub fn open_with(dir: &Path, settings: EncoderSettings) -> Result<Self> {
-        Self::from_checkpoint(Checkpoint::open(dir)?, settings)
+        let (checkpoint, loaded) = Checkpoint::open_beside(dir, |checkpoint| Loaded::read(checkpoint, settings))?;
+        Ok(Self::of(checkpoint, loaded))
     }
 
     /// Loads a model directory that was opened as a [`Checkpoint`] before, without hashing its files again.
@@ -93,14 +115,13 @@ impl Encoder {
     /// # Errors
     /// As [`open_with`](Self::open_with).
     pub fn from_checkpoint(checkpoint: Checkpoint, settings: EncoderSettings) -> Result<Self> {
-        settings.check(checkpoint.max_positions())?;
-        let settings = settings.limited_to(checkpoint.max_seq_length());
-        let tokenizer = TextTokenizer::read(&checkpoint.tokenizer_path(), settings.max_tokens)?;
-        let wanted = checkpoint.config().parameters();
-        let weights = Weights::read(&checkpoint.weight_files()?, &wanted)?;
-        let model = architecture::load(checkpoint.config(), &weights)?;
+        let loaded = Loaded::read(&checkpoint, settings)?;
+        Ok(Self::of(checkpoint, loaded))
+    }
+
+    fn of(checkpoint: Checkpoint, Loaded { settings, tokenizer, model }: Loaded) -> Self {
         let fingerprint = checkpoint.fingerprint(&settings);
-        Ok(Self { inner: Arc::new(Inner { checkpoint, settings, fingerprint, tokenizer, model }) })
+        Self { inner: Arc::new(Inner { checkpoint, settings, fingerprint, tokenizer, model }) }
     }
 
     /// Values per row of the matrices.
@@ -188,7 +209,7 @@ impl Inner {
         let tokenized = self.tokenizer.tokenize(text)?;
         if tokenized.ids.is_empty() {
             let text = text.chars().take(40).collect();
-            return Err(Error::EmptyText { text, problem: "the tokenizer makes no token of it" });
+            return Err(Error::EmptyText { text, position: None, problem: "the tokenizer makes no token of it" });
         }
         let rows = self.checkpoint.config().vocab_size;
         match tokenized.ids.iter().find(|&&id| id as usize >= rows) {

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use tokenizers::{Encoding, Tokenizer};
 
-use super::files::{encoder_error, read_limited};
+use super::files::read_limited;
+use super::tokenizer_limits::{check, guarded};
 use crate::error::{Error, Result};
 
 /// Multilingual tokenizers have some 20 MB.
@@ -13,6 +14,9 @@ const MAX_TOKENIZER_BYTES: u64 = 256 << 20;
 const BYTES_PER_TOKEN: usize = 128;
 /// Text behind this many bytes is never looked at.
 const MAX_TEXT_BYTES: usize = 1 << 20;
+
+/// What errors about the whole file say first.
+const NOT_USABLE: &str = "not a usable tokenizer";
 
 /// One token of a text, for explanations.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,15 +54,21 @@ impl TextTokenizer {
     /// Reads a `tokenizer.json`; padding and truncation of its own are switched off.
     ///
     /// # Errors
-    /// [`Error::Encoder`] when the file is missing or no tokenizer; [`Error::InvalidOption`] when `max_tokens` is so
+    /// [`Error::Encoder`] when the file is missing, no tokenizer, or one that takes no text in bounds or at random;
+    /// [`Error::InvalidOption`] when `max_tokens` is so
     /// small that the special tokens leave no room.
     pub(crate) fn read(path: &Path, max_tokens: usize) -> Result<Self> {
         let bytes = read_limited(path, MAX_TOKENIZER_BYTES)?;
-        let fault = |e: tokenizers::Error| encoder_error(path, format!("not a usable tokenizer: {e}"));
-        let mut inner = Tokenizer::from_bytes(bytes).map_err(fault)?;
-        inner.with_padding(None);
-        inner.with_truncation(None).map_err(fault)?;
-        let added = inner.encode_fast("", true).map_err(fault)?.len();
+        let unpadded = || {
+            let mut tokenizer = Tokenizer::from_bytes(bytes)?;
+            tokenizer.with_padding(None);
+            tokenizer.with_truncation(None)?;
+            Ok(tokenizer)
+        };
+        let inner = guarded(path, NOT_USABLE, unpadded)?;
+        check(path, &inner)?;
+        let empty = guarded(path, NOT_USABLE, || inner.encode_fast("", true))?;
+        let added = (0..empty.len()).filter(|&at| is_special(&empty, at)).count();
         if added >= max_tokens {
             return Err(Error::InvalidOption {
                 option: "max_tokens",
@@ -83,7 +93,7 @@ impl TextTokenizer {
         let (encoding, _) = self.encode_start(text, |start| self.inner.encode(start, true))?;
         let token = |at: usize| {
             let special = is_special(&encoding, at);
-            let (start, end) = encoding.get_offsets().get(at).copied().unwrap_or_default();
+            let (start, end) = whole_chars(text, encoding.get_offsets().get(at).copied().unwrap_or_default());
             Token { text: encoding.get_tokens().get(at).cloned().unwrap_or_default(), start, end, special }
         };
         Ok(self.kept(&encoding).into_iter().map(token).collect())
@@ -102,7 +112,7 @@ impl TextTokenizer {
         let mut bytes = self.max_tokens.saturating_mul(BYTES_PER_TOKEN).min(MAX_TEXT_BYTES);
         loop {
             let start = start_of(text, bytes);
-            let encoding = encode(start).map_err(|e| encoder_error(&self.path, format!("cannot tokenize: {e}")))?;
+            let encoding = guarded(&self.path, "cannot tokenize", || encode(start))?;
             let cut = start.len() < text.len();
             if !cut || bytes >= MAX_TEXT_BYTES || encoding.len() > self.max_tokens {
                 return Ok((encoding, cut));
@@ -122,8 +132,15 @@ impl TextTokenizer {
             room = room.saturating_sub(1);
             fits
         };
-        (0..encoding.len()).filter(stays).collect()
+        // At most `max_tokens`, also where a tokenizer adds more to some texts than to others.
+        (0..encoding.len()).filter(stays).take(self.max_tokens).collect()
     }
+}
+
+/// The range, widened to whole characters inside the text. Tokens of parts of a character have the whole one.
+fn whole_chars(text: &str, (start, end): (usize, usize)) -> (usize, usize) {
+    let start = text.floor_char_boundary(start);
+    (start, text.ceil_char_boundary(end.min(text.len())).max(start))
 }
 
 fn is_special(encoding: &Encoding, at: usize) -> bool {
@@ -192,6 +209,16 @@ mod tests {
     fn leading_blanks_do_not_hide_the_text() {
         let text = format!("{}data", " ".repeat(100_000));
         assert_eq!(tiny(16).tokenize(&text).unwrap(), tiny(16).tokenize("data").unwrap());
+    }
+
+    #[test]
+    fn ranges_are_widened_to_characters_of_the_text() {
+        let text = "aé数";
+        assert_eq!(whole_chars(text, (0, 1)), (0, 1));
+        assert_eq!(whole_chars(text, (2, 2)), (1, 3));
+        assert_eq!(whole_chars(text, (4, 5)), (3, 6));
+        assert_eq!(whole_chars(text, (5, usize::MAX)), (3, 6));
+        assert_eq!(whole_chars(text, (usize::MAX, 0)), (6, 6));
     }
 
     #[test]

@@ -153,20 +153,25 @@ impl Space {
     ) -> Result<()> {
         options.rule.validate()?;
         let texts: Vec<&str> = texts.iter().map(|text| text.as_ref().trim()).collect();
-        texts.iter().try_for_each(|text| check_not_empty(text))?;
+        for (at, text) in texts.iter().enumerate() {
+            check_not_empty(text).map_err(|error| error.in_batch(at))?;
+        }
         if texts.is_empty() {
             return Ok(());
         }
         let (encoder, rules) = (self.encoder()?, [options.rule]);
         let asked = Asked::new(self, options, &rules)?;
         for (part, of_part) in texts.chunks(PART).enumerate() {
-            let monitor = monitor.part((part * PART) as u64, texts.len() as u64);
+            let first = part * PART;
+            let monitor = monitor.part(first as u64, texts.len() as u64);
             let encode = || match self.serial(options) {
                 true => encoder.encode_batch_serially(of_part, &monitor),
                 false => encoder.encode_batch(of_part, &monitor),
             };
-            let encoded = self.inner.pool.run(self.serial(options), encode)?;
-            of_part.iter().zip(&encoded).try_for_each(|(text, encoded)| check_has_tokens(text, encoded))?;
+            let encoded = self.inner.pool.run(self.serial(options), encode).map_err(|error| error.in_part(first))?;
+            for (at, (text, encoded)) in of_part.iter().zip(&encoded).enumerate() {
+                check_has_tokens(text, encoded).map_err(|error| error.in_batch(first + at))?;
+            }
             let queries = encoded.iter().map(|encoded| self.prepare(&encoded.matrix)).collect::<Result<Vec<_>>>()?;
             let outcomes = asked.answer(&queries, &monitor)?;
             for ((text, encoded), outcomes) in of_part.iter().zip(&encoded).zip(outcomes) {
@@ -253,7 +258,7 @@ pub(super) fn check_has_tokens(text: &str, encoded: &Encoded) -> Result<()> {
 }
 
 fn empty(text: &str, problem: &'static str) -> Error {
-    Error::EmptyText { text: text.chars().take(40).collect(), problem }
+    Error::EmptyText { text: text.chars().take(40).collect(), position: None, problem }
 }
 
 /// One query gives one ranking; this is what the impossible rest would be.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Fresh, fails, fixture, json, ok, program, stdout, tiny};
+use crate::support::{Fresh, fails, fixture, json, ok, program, run, stderr, stdout, tiny};
 
 fn expected(ontology: &str) -> Value {
     let text = std::fs::read_to_string(fixture(&format!("{ontology}/expected.json"))).unwrap();
@@ -149,4 +149,11 @@ fn the_settings_of_an_encoder_are_recorded() {
     let ranked = json(&["rank", &index, "ours/skill/en", &long, "--format", "json"]);
     assert_eq!(ranked[0]["truncated"], true);
     assert!(ok(&["rank", &index, "ours/skill/en", &long]).contains("longer than the encoder reads"));
+    // Formats without a place for it: beside the output.
+    for format in ["csv", "jsonl"] {
+        let args = ["rank", &index, "ours/skill/en", &long, "--format", format];
+        let (cut, whole) = (run(&args), run(&["rank", &index, "ours/skill/en", "weld", "--format", format]));
+        assert!(stderr(&cut).contains("longer than the encoder reads") && !stdout(&cut).contains("longer"), "{format}");
+        assert!(!stderr(&whole).contains("longer"), "{format}");
+    }
 }

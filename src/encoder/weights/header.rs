@@ -24,27 +24,32 @@ pub(super) struct Entry {
     pub range: Range<usize>,
 }
 
-/// The tensors of a file by name. The header is proven to be consistent: the tensors fill what is behind it without gaps,
-/// and each has the bytes that its type and shape need.
+/// The tensors of a file by name.
 ///
 /// # Errors
 /// [`Error::Encoder`](crate::Error::Encoder) when it is no safetensors file or a damaged one.
 pub(super) fn read(file: &MappedFile) -> Result<HashMap<String, Entry>> {
     let fault = |problem: String| encoder_error(file.path(), format!("not a usable safetensors file: {problem}"));
-    let (header, data) = split(file.bytes()).map_err(fault)?;
-    let metadata: Metadata = serde_json::from_slice(header).map_err(|e| fault(format!("its header: {e}")))?;
-    // `SafeTensors::deserialize` compares these too, by a sum that a hostile header makes overflow.
-    if metadata.data_len() != data {
-        let expected = metadata.data_len();
-        return Err(fault(format!("its header describes {expected} bytes of numbers, and {data} follow it")));
-    }
-    let start = LENGTH_BYTES + header.len();
+    let (start, metadata) = parse(file.bytes()).map_err(fault)?;
     let entry = |(name, info): (String, &TensorInfo)| {
         let (from, to) = info.data_offsets;
-        // Both are at most `data`, so neither sum is beyond the file.
+        // Both are at most the bytes behind the header, so neither sum is beyond the file.
         (name, Entry { dtype: info.dtype, shape: info.shape.clone(), range: start + from..start + to })
     };
     Ok(metadata.tensors().into_iter().map(entry).collect())
+}
+
+/// Where the numbers begin in the bytes of a safetensors file, and what its header says of them. The header is proven to be
+/// consistent: the tensors fill what is behind it without gaps, and each has the bytes that its type and shape need.
+pub(crate) fn parse(bytes: &[u8]) -> Result<(usize, Metadata), String> {
+    let (header, data) = split(bytes)?;
+    let metadata: Metadata = serde_json::from_slice(header).map_err(|e| format!("its header: {e}"))?;
+    // `SafeTensors::deserialize` compares these too, by a sum that a hostile header makes overflow.
+    if metadata.data_len() != data {
+        let expected = metadata.data_len();
+        return Err(format!("its header describes {expected} bytes of numbers, and {data} follow it"));
+    }
+    Ok((LENGTH_BYTES + header.len(), metadata))
 }
 
 /// The header's bytes, and how many follow it.

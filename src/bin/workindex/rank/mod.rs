@@ -113,6 +113,11 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
     if !args.conditions.is_empty() && output.has_no_hits() {
         console.note("note: no concept of the space meets the conditions");
     }
+    match output.unsaid_truncations() {
+        0 => {}
+        1 => console.note("note: a query is longer than the encoder reads: its end plays no part"),
+        n => console.note(format_args!("note: {n} queries are longer than the encoder reads: their ends play no part")),
+    }
     if let Some(attribution) = space.attribution() {
         console.note(attribution);
     }

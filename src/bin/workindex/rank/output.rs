@@ -24,11 +24,12 @@ pub struct Output<W> {
     width: Option<usize>,
     written: usize,
     hits: usize,
+    unsaid: usize,
 }
 
 impl<W: Write> Output<W> {
     pub fn new(format: Format, out: W) -> io::Result<Self> {
-        let mut output = Self { format, out, width: layout::terminal_width(), written: 0, hits: 0 };
+        let mut output = Self { format, out, width: layout::terminal_width(), written: 0, hits: 0, unsaid: 0 };
         match format {
             Format::Json => output.out.write_all(b"[")?,
             Format::Csv => output.csv_row(["query", "rank", "score", "id", "label", "exact"])?,
@@ -44,6 +45,11 @@ impl<W: Write> Output<W> {
 
     pub fn has_no_hits(&self) -> bool {
         self.hits == 0
+    }
+
+    /// How many queries were longer than the encoder reads, where the format has no place to say so.
+    pub fn unsaid_truncations(&self) -> usize {
+        self.unsaid
     }
 
     pub fn flush(&mut self) -> io::Result<()> {
@@ -63,6 +69,7 @@ impl<W: Write> Output<W> {
         }
         self.written += 1;
         self.hits += ranking.len();
+        self.unsaid += usize::from(ranking.truncated && matches!(self.format, Format::Jsonl | Format::Csv));
         Ok(())
     }
 
