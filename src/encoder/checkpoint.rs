@@ -84,7 +84,7 @@ impl Checkpoint {
 
     /// The model family, as config.json calls it.
     pub fn family(&self) -> &'static str {
-        ModelConfig::FAMILY
+        self.config.family.name()
     }
 
     /// Transformer layers.
@@ -97,9 +97,9 @@ impl Checkpoint {
         self.config.hidden_size
     }
 
-    /// Positions that the model has embeddings for: no text can have more tokens.
+    /// Positions that the model has for tokens: no text can have more. Rows that a table keeps for padding do not count.
     pub fn max_positions(&self) -> usize {
-        self.config.max_position_embeddings
+        self.config.max_tokens()
     }
 
     /// The most tokens that the checkpoint wants to be given, if it says so.

@@ -1,7 +1,7 @@
 //! Text in, token matrices out: a transformer read from a model directory, run on the CPU.
 //!
 //! [`Encoder`] is all that other rooms need. Inside: [`checkpoint`] reads and hashes a model directory, [`tokenizer`]
-//! cuts a text into pieces, [`architecture`] holds one differentiable model per family and [`batch`] runs many texts
+//! cuts a text into pieces, [`architecture`] holds the differentiable models of all families and [`batch`] runs many texts
 //! without padding, so that a text's embedding does not depend on what it was encoded together with.
 
 mod architecture;
@@ -96,8 +96,8 @@ impl Encoder {
         settings.check(checkpoint.max_positions())?;
         let settings = settings.limited_to(checkpoint.max_seq_length());
         let tokenizer = TextTokenizer::read(&checkpoint.tokenizer_path(), settings.max_tokens)?;
-        let wanted = checkpoint.config().parameters();
-        let weights = Weights::read(&checkpoint.weights_path(), &wanted)?;
+        let (prefix, wanted) = (checkpoint.config().family.prefix(), checkpoint.config().parameters());
+        let weights = Weights::read(&checkpoint.weights_path(), prefix, &wanted)?;
         let model = architecture::load(checkpoint.config(), &weights)?;
         let fingerprint = checkpoint.fingerprint(&settings);
         Ok(Self { inner: Arc::new(Inner { checkpoint, settings, fingerprint, tokenizer, model }) })

@@ -10,9 +10,6 @@ use super::files::encoder_error;
 use crate::error::{Error, Result};
 use crate::mapped_file::MappedFile;
 
-/// Some checkpoints save a model together with its head and put this before the names of the model's tensors.
-const PREFIX: &str = "bert.";
-
 /// Named tensors, all of one floating-point type, on one device. The trainer passes the tensors of its variables, which
 /// keep their identity: gradients of what is computed from them arrive at the variables.
 pub(crate) struct Weights {
@@ -27,18 +24,19 @@ impl Weights {
         Self { origin, tensors }
     }
 
-    /// Reads the wanted tensors as f32 (from f32, f16 or bf16); others in the file are not touched.
+    /// Reads the wanted tensors as f32 (from f32, f16 or bf16); others in the file are not touched. Checkpoints that were
+    /// saved together with a head have `prefix` before the names of the model's tensors.
     ///
     /// # Errors
     /// [`Error::Encoder`] when the file is no safetensors file, [`Error::Tensor`] when a tensor is missing, has another
     /// shape or type, or holds a value that is not finite.
-    pub(crate) fn read(path: &Path, wanted: &[(String, Vec<usize>)]) -> Result<Self> {
+    pub(crate) fn read(path: &Path, prefix: &str, wanted: &[(String, Vec<usize>)]) -> Result<Self> {
         let file = MappedFile::open(path)?;
         let archive = SafeTensors::deserialize(file.bytes())
             .map_err(|e| encoder_error(path, format!("not a usable safetensors file: {e}")))?;
         let mut tensors = BTreeMap::new();
         for (name, shape) in wanted {
-            let view = archive.tensor(name).or_else(|_| archive.tensor(&format!("{PREFIX}{name}")));
+            let view = archive.tensor(name).or_else(|_| archive.tensor(&format!("{prefix}{name}")));
             let view = view.map_err(|_| tensor_error(path, name, shape, "none of that name".to_string()))?;
             tensors.insert(name.clone(), read_tensor(path, name, shape, &view)?);
         }
