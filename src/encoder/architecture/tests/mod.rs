@@ -96,3 +96,48 @@ fn a_local_layer_sees_as_far_as_its_window_and_no_further() {
         assert_eq!(diff > 0.0, changed <= reach, "token {changed}: {diff:e}");
     }
 }
+
+/// How far the hidden states of the tiny ModernBERT move when its configuration is changed.
+fn moved_by(edit: impl Fn(&mut ModelConfig)) -> f32 {
+    let config = tiny_config(Family::ModernBert);
+    let (mut other, weights) = (config.clone(), tiny_weights(&config));
+    edit(&mut other);
+    let (ids, mask) = padded_batch(Family::ModernBert);
+    let hidden =
+        |config: &ModelConfig| kept(&load(config, &weights).unwrap().forward(&ids, Some(&mask)).unwrap(), &mask);
+    max_abs_diff(&hidden(&config), &hidden(&other))
+}
+
+#[test]
+fn the_tiny_modern_bert_would_show_each_of_its_parts_being_wrong() {
+    type Edit = fn(&mut crate::encoder::config::ModernBertConfig);
+    let edits: [(&str, Edit); 5] = [
+        ("global theta", |modern| modern.global_rope_theta = modern.local_rope_theta),
+        ("local theta", |modern| modern.local_rope_theta = modern.global_rope_theta),
+        ("a window one token wider on either side", |modern| modern.local_attention += 2),
+        ("local layers", |modern| modern.global_layers = vec![true; 4]),
+        ("a global layer", |modern| modern.global_layers[3] = false),
+    ];
+    for (what, edit) in edits {
+        let moved = moved_by(|config| edit(config.modern.as_mut().unwrap()));
+        assert!(moved > 1e-3, "{what}: {moved:e}");
+        eprintln!("{what}: {moved:e}");
+    }
+    let moved = moved_by(|config| config.hidden_act = Activation::GeluTanh);
+    assert!(moved > 2e-5, "activation: {moved:e}");
+    eprintln!("activation: {moved:e}");
+}
+
+#[test]
+fn the_tiny_checkpoints_would_show_a_wrong_first_position() {
+    for family in [Family::Roberta, Family::XlmRoberta, Family::MpNet] {
+        let config = tiny_config(family);
+        let (ids, mask) = padded_batch(family);
+        let hidden = |first_position: usize| {
+            let config = ModelConfig { first_position, ..config.clone() };
+            kept(&load(&config, &tiny_weights(&config)).unwrap().forward(&ids, Some(&mask)).unwrap(), &mask)
+        };
+        let diff = max_abs_diff(&hidden(2), &hidden(0));
+        assert!(diff > 1e-2, "{}: {diff:e}", family.name());
+    }
+}
