@@ -4,9 +4,9 @@
 mod attention;
 mod layers;
 mod modern_bert;
-mod position_rows;
+pub(super) mod position_rows;
 mod post_norm;
-mod relative_bucket;
+pub(super) mod relative_bucket;
 mod rotary;
 
 use candle_core::Tensor;

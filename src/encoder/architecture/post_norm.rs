@@ -79,6 +79,7 @@ impl Embeddings {
     fn load(config: &ModelConfig, weights: &Weights) -> Result<Self> {
         let (d, names) = (config.hidden_size, config.embedding_names());
         let types = names.types.map(|name| weights.get(&name, &[config.type_vocab_size, d]));
+        // Every post-norm family has positions; without a name there would be no such tensor, which is an error.
         let positions = names.positions.unwrap_or_default();
         Ok(Self {
             words: weights.get(&names.words, &[config.vocab_size, d])?,

@@ -95,41 +95,25 @@ impl ModelConfig {
         let fields = Fields::new(value)?;
         let family = read_family(&fields)?;
         refuse_variants(&fields)?;
-        let (hidden_name, heads_name) = match family {
-            Family::DistilBert => ("dim", "n_heads"),
-            _ => ("hidden_size", "num_attention_heads"),
-        };
-        let (layers_name, wide_name, activation_name) = match family {
-            Family::DistilBert => ("n_layers", "hidden_dim", "activation"),
-            Family::ModernBert => ("num_hidden_layers", "intermediate_size", "hidden_activation"),
-            _ => ("num_hidden_layers", "intermediate_size", "hidden_act"),
-        };
-        let hidden_size = fields.size(hidden_name, MAX_DIM)?;
-        let num_attention_heads = fields.size(heads_name, MAX_HEADS)?;
-        let num_hidden_layers = fields.size(layers_name, MAX_LAYERS)?;
-        if !hidden_size.is_multiple_of(num_attention_heads) {
-            return Err(format!(
-                "{hidden_name}: {hidden_size} is not divisible by {num_attention_heads} attention heads ({heads_name})"
-            ));
-        }
-        fields.only("embedding_size", &hidden_size.into())?;
-        let modern = match family {
-            Family::ModernBert => {
-                Some(ModernBertConfig::read(&fields, num_hidden_layers, hidden_size / num_attention_heads)?)
-            }
-            _ => None,
-        };
+        let names = SizeNames::of(family);
+        let hidden_size = fields.size(names.hidden, MAX_DIM)?;
+        let num_attention_heads = fields.size(names.heads, MAX_HEADS)?;
+        let num_hidden_layers = fields.size(names.layers, MAX_LAYERS)?;
         let max_position_embeddings = fields.size("max_position_embeddings", MAX_POSITIONS)?;
+        let head_dim = head_dim(&fields, &names, hidden_size, num_attention_heads)?;
+        let modern = (family == Family::ModernBert)
+            .then(|| ModernBertConfig::read(&fields, num_hidden_layers, head_dim))
+            .transpose()?;
         Ok(Self {
             family,
             vocab_size: fields.size("vocab_size", MAX_VOCABULARY)?,
             hidden_size,
             num_hidden_layers,
             num_attention_heads,
-            intermediate_size: fields.size(wide_name, MAX_INTERMEDIATE)?,
+            intermediate_size: fields.size(names.wide, MAX_INTERMEDIATE)?,
             max_position_embeddings,
             type_vocab_size: type_vocab_size(&fields, family)?,
-            hidden_act: Activation::read(&fields, activation_name)?,
+            hidden_act: Activation::read(&fields, names.activation)?,
             layer_norm_eps: layer_norm_eps(&fields, family)?,
             first_position: first_position(&fields, family, max_position_embeddings)?,
             relative_buckets: relative_buckets(&fields, family)?,
@@ -142,6 +126,40 @@ impl ModelConfig {
     pub(crate) fn max_tokens(&self) -> usize {
         self.max_position_embeddings - self.first_position
     }
+}
+
+/// What a family calls its sizes and its activation.
+struct SizeNames {
+    hidden: &'static str,
+    layers: &'static str,
+    heads: &'static str,
+    wide: &'static str,
+    activation: &'static str,
+}
+
+impl SizeNames {
+    fn of(family: Family) -> Self {
+        let [hidden, layers, heads, wide, activation] = match family {
+            Family::DistilBert => ["dim", "n_layers", "n_heads", "hidden_dim", "activation"],
+            Family::ModernBert => {
+                ["hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_activation"]
+            }
+            _ => ["hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act"],
+        };
+        Self { hidden, layers, heads, wide, activation }
+    }
+}
+
+/// Values per head; the heads must share the hidden size evenly, and the embeddings must be of that size too.
+fn head_dim(fields: &Fields<'_>, names: &SizeNames, hidden: usize, heads: usize) -> Result<usize, Problem> {
+    if !hidden.is_multiple_of(heads) {
+        return Err(format!(
+            "{}: {hidden} is not divisible by {heads} attention heads ({})",
+            names.hidden, names.heads
+        ));
+    }
+    fields.only("embedding_size", &hidden.into())?;
+    Ok(hidden / heads)
 }
 
 fn read_family(fields: &Fields<'_>) -> Result<Family, Problem> {
