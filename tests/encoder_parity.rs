@@ -39,6 +39,8 @@ struct Case {
     text: String,
     ids: Vec<u32>,
     #[serde(default)]
+    tokens: Vec<String>,
+    #[serde(default)]
     special: Vec<u8>,
     #[serde(default)]
     truncated: bool,
@@ -102,6 +104,83 @@ fn the_tiny_checkpoint_equals_transformers() {
     assert!(pooled_diff <= TOLERANCE, "{pooled_diff:e}");
 }
 
+/// Every family but BERT, as config.json and the fixtures call it.
+const FAMILIES: [&str; 5] = ["roberta", "xlm-roberta", "mpnet", "distilbert", "modernbert"];
+
+#[test]
+fn the_tiny_checkpoint_of_every_family_equals_transformers() {
+    for family in FAMILIES {
+        let (golden, tensors) = golden(&format!("golden_{family}"));
+        let settings = EncoderSettings { max_tokens: golden.max_tokens, special_tokens: true };
+        let encoder = Encoder::open_with(&fixtures().join(format!("tiny-{family}")), settings).unwrap();
+        let checkpoint = encoder.checkpoint();
+        assert_eq!((checkpoint.family(), checkpoint.max_positions()), (family, 96));
+        let (mut hidden_diff, mut pooled_diff) = (0.0f32, 0.0f32);
+        for (i, case) in golden.cases.iter().enumerate() {
+            let text = format!("{family} {:?}", case.text);
+            let encoded = encoder.encode(&case.text).unwrap();
+            let tokens = encoder.tokens(&case.text).unwrap();
+            assert_eq!(
+                tokens.iter().map(|token| &token.text).collect::<Vec<_>>(),
+                Vec::from_iter(&case.tokens),
+                "{text}"
+            );
+            let special: Vec<u8> = tokens.iter().map(|token| u8::from(token.special)).collect();
+            assert_eq!((special, encoded.truncated), (case.special.clone(), case.truncated), "{text}");
+            let hidden = &tensors[&format!("hidden.{i}")];
+            hidden_diff = hidden_diff.max(max_abs_diff(encoded.matrix.values(), hidden));
+            let pooled = unit(encoded.matrix.pooled());
+            pooled_diff = pooled_diff.max(max_abs_diff(&pooled, &tensors[&format!("pooled.{i}")]));
+        }
+        assert!(golden.cases.iter().any(|case| case.truncated), "{family}");
+        eprintln!("tiny-{family}: largest difference {hidden_diff:e} (hidden), {pooled_diff:e} (pooled)");
+        assert!(hidden_diff <= TOLERANCE && pooled_diff <= TOLERANCE, "{family}: {hidden_diff:e}, {pooled_diff:e}");
+    }
+}
+
+/// A copy of a tiny checkpoint that a test may change.
+fn copy_of(family: &str) -> tempfile::TempDir {
+    let (from, copy) =
+        (Encoder::open(&fixtures().join(format!("tiny-{family}"))).unwrap(), tempfile::tempdir().unwrap());
+    for file in from.checkpoint().files() {
+        let to = copy.path().join(file);
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(from.checkpoint().dir().join(file), to).unwrap();
+    }
+    copy
+}
+
+#[test]
+fn all_positions_but_those_for_padding_can_be_used() {
+    for family in FAMILIES {
+        let copy = copy_of(family);
+        std::fs::remove_file(copy.path().join("sentence_bert_config.json")).unwrap();
+        let open = |max_tokens| Encoder::open_with(copy.path(), EncoderSettings { max_tokens, special_tokens: true });
+        let encoded = open(96).unwrap().encode(&"data engineer ".repeat(90)).unwrap();
+        assert_eq!((encoded.matrix.n_tokens(), encoded.truncated), (96, true), "{family}");
+        assert!(matches!(open(97), Err(Error::InvalidOption { .. })), "{family}");
+    }
+}
+
+#[test]
+fn a_prefix_before_the_names_of_the_tensors_changes_nothing() {
+    let prefixes = ["roberta.", "roberta.", "mpnet.", "distilbert.", "model."];
+    for (family, prefix) in FAMILIES.into_iter().zip(prefixes) {
+        let copy = copy_of(family);
+        let path = copy.path().join("model.safetensors");
+        let bytes = std::fs::read(&path).unwrap();
+        let archive = SafeTensors::deserialize(&bytes).unwrap();
+        let renamed = archive.iter().map(|(name, view)| (format!("{prefix}{name}"), view));
+        let renamed = safetensors::serialize(renamed, None).unwrap();
+        let plain = Encoder::open(copy.path()).unwrap();
+        std::fs::write(&path, renamed).unwrap();
+        let prefixed = Encoder::open(copy.path()).unwrap();
+        assert_ne!(plain.fingerprint(), prefixed.fingerprint());
+        let text = "Senior data engineer";
+        assert_eq!(plain.encode(text).unwrap(), prefixed.encode(text).unwrap(), "{family}");
+    }
+}
+
 #[test]
 fn minilm_equals_transformers() {
     let Some(dir) = minilm() else { return };
@@ -148,6 +227,10 @@ fn assert_alone_equals_together(encoder: &Encoder, name: &str) {
 #[test]
 fn a_text_is_encoded_alike_alone_and_among_others() {
     assert_alone_equals_together(&tiny(), "tiny-bert");
+    for family in FAMILIES {
+        let name = format!("tiny-{family}");
+        assert_alone_equals_together(&Encoder::open(&fixtures().join(&name)).unwrap(), &name);
+    }
     if let Some(dir) = minilm() {
         assert_alone_equals_together(&Encoder::open(&dir).unwrap(), "MiniLM");
     }

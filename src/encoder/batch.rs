@@ -126,10 +126,11 @@ mod tests {
 
     fn config(hidden_size: usize, num_attention_heads: usize) -> ModelConfig {
         let value = serde_json::json!({
-            "vocab_size": 10, "hidden_size": hidden_size, "num_hidden_layers": 1, "intermediate_size": 4 * hidden_size,
+            "model_type": "bert", "vocab_size": 10, "num_hidden_layers": 1,
+            "hidden_size": hidden_size, "intermediate_size": 4 * hidden_size,
             "num_attention_heads": num_attention_heads, "max_position_embeddings": 512,
         });
-        serde_json::from_value(value).unwrap()
+        ModelConfig::from_json(&value).unwrap()
     }
 
     #[test]

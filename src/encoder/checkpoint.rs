@@ -13,8 +13,6 @@ use super::settings::EncoderSettings;
 use super::weights::WeightFiles;
 use crate::error::{Error, Result};
 
-/// Some checkpoints save a model together with its head and put this before the names of the model's tensors.
-const PREFIXES: &[&str] = &["bert."];
 /// Endings of the files that belong to a model; everything else (documentation, other formats of the weights) does not.
 const MODEL_ENDINGS: [&str; 4] = ["json", "safetensors", "txt", "model"];
 /// Folders that hold the model again in other formats.
@@ -110,7 +108,7 @@ impl Checkpoint {
 
     /// The model family, as config.json calls it.
     pub fn family(&self) -> &'static str {
-        ModelConfig::FAMILY
+        self.config.family.name()
     }
 
     /// Transformer layers.
@@ -123,9 +121,9 @@ impl Checkpoint {
         self.config.hidden_size
     }
 
-    /// Positions that the model has embeddings for: no text can have more tokens.
+    /// Positions that the model has for tokens: no text can have more. Rows that a table keeps for padding do not count.
     pub fn max_positions(&self) -> usize {
-        self.config.max_position_embeddings
+        self.config.max_tokens()
     }
 
     /// The most tokens that the checkpoint wants to be given, if it says so.
@@ -146,7 +144,7 @@ impl Checkpoint {
     /// # Errors
     /// As [`WeightFiles::open`].
     pub(crate) fn weight_files(&self) -> Result<WeightFiles> {
-        Ok(WeightFiles::open(&self.dir.join(&self.modules.transformer))?.with_prefixes(PREFIXES))
+        Ok(WeightFiles::open(&self.dir.join(&self.modules.transformer))?.with_prefix(self.config.family.prefix()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Text in, token matrices out: a transformer read from a model directory, run on the CPU.
 //!
 //! [`Encoder`] is all that other rooms need. Inside: [`checkpoint`] reads and hashes a model directory, [`tokenizer`]
-//! cuts a text into pieces, [`architecture`] holds one differentiable model per family and [`batch`] runs many texts
+//! cuts a text into pieces, [`architecture`] holds the differentiable models of all families and [`batch`] runs many texts
 //! without padding, so that a text's embedding does not depend on what it was encoded together with.
 
 mod architecture;

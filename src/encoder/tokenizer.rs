@@ -206,6 +206,20 @@ mod tests {
     }
 
     #[test]
+    fn the_ids_of_every_family_are_those_of_its_golden_values() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/encoder");
+        for family in ["roberta", "xlm-roberta", "mpnet", "distilbert", "modernbert"] {
+            let tokenizer = TextTokenizer::read(&fixtures.join(format!("tiny-{family}/tokenizer.json")), 64).unwrap();
+            let golden = std::fs::read(fixtures.join(format!("golden_{family}.json"))).unwrap();
+            let golden: serde_json::Value = serde_json::from_slice(&golden).unwrap();
+            for case in golden["cases"].as_array().unwrap() {
+                let ids: Vec<u32> = serde_json::from_value(case["ids"].clone()).unwrap();
+                assert_eq!(tokenizer.tokenize(case["text"].as_str().unwrap()).unwrap().ids, ids, "{family} {case}");
+            }
+        }
+    }
+
+    #[test]
     fn leading_blanks_do_not_hide_the_text() {
         let text = format!("{}data", " ".repeat(100_000));
         assert_eq!(tiny(16).tokenize(&text).unwrap(), tiny(16).tokenize("data").unwrap());

@@ -15,7 +15,7 @@ use support::{Model, WORDS};
 
 #[test]
 fn nonsense_in_config_json() {
-    let cases: [(&str, serde_json::Value, &[&str]); 13] = [
+    let cases: [(&str, serde_json::Value, &[&str]); 16] = [
         ("num_attention_heads", 0.into(), &["num_attention_heads"]),
         ("num_attention_heads", 5.into(), &["not divisible"]),
         ("hidden_size", 0.into(), &["hidden_size"]),
@@ -27,7 +27,10 @@ fn nonsense_in_config_json() {
         ("max_position_embeddings", 1_000_000.into(), &["position_embeddings", "[1000000, 32]"]),
         ("vocab_size", 0.into(), &["vocab_size"]),
         ("vocab_size", 30_522.into(), &[WORDS, "[30522, 32]"]),
-        ("model_type", "xlm-roberta".into(), &["xlm-roberta", "bert"]),
+        ("model_type", "t5".into(), &["model_type", "t5", "`bert`", "`modernbert`"]),
+        ("model_type", "mpnet".into(), &["encoder.relative_attention_bias.weight", "[32, 4]"]),
+        ("model_type", "distilbert".into(), &["dim"]),
+        ("model_type", "modernbert".into(), &["embeddings.tok_embeddings.weight"]),
         ("hidden_act", "swish".into(), &["swish"]),
     ];
     for (field, value, mentions) in cases {

@@ -2,6 +2,7 @@
 
 use candle_core::{D, Tensor};
 
+use crate::encoder::config::Activation;
 use crate::encoder::files::encoder_error;
 use crate::encoder::weights::Weights;
 use crate::error::Result;
@@ -11,19 +12,24 @@ use crate::error::Result;
 /// so inference stays below.
 pub(crate) const SHARED_POOL_ELEMENTS: usize = 64 * 1024;
 
-/// x · Wᵀ + b over the last dimension.
+/// x · Wᵀ + b over the last dimension, or without b.
 pub(crate) struct Linear {
     /// `inputs × outputs`. Of a variable a view, so that gradients reach it; of a constant a copy in this order, which
     /// saves the matrix product the work of turning the weights around every time.
     transposed: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
 }
 
 impl Linear {
     /// Reads `{name}.weight` (`outputs × inputs`) and `{name}.bias`.
     pub(crate) fn load(weights: &Weights, name: &str, inputs: usize, outputs: usize) -> Result<Self> {
+        Self::load_with(weights, name, inputs, outputs, true)
+    }
+
+    /// The same with or without a bias.
+    pub(crate) fn load_with(weights: &Weights, name: &str, inputs: usize, outputs: usize, bias: bool) -> Result<Self> {
         let weight = weights.get(&format!("{name}.weight"), &[outputs, inputs])?;
-        let bias = weights.get(&format!("{name}.bias"), &[outputs])?;
+        let bias = bias.then(|| weights.get(&format!("{name}.bias"), &[outputs])).transpose()?;
         let transposed = if weight.is_variable() { weight.t() } else { weight.t().and_then(|t| t.contiguous()) };
         let transposed = transposed.map_err(|e| encoder_error(weights.origin(), format!("tensor `{name}`: {e}")))?;
         Ok(Self { transposed, bias })
@@ -31,10 +37,17 @@ impl Linear {
 
     /// `x` is `rows × inputs`.
     pub(crate) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        x.matmul(&self.transposed)?.broadcast_add(&self.bias)
+        self.shift(x.matmul(&self.transposed)?)
     }
 
-    /// The same followed by an element-wise function. Without gradients to keep, all but the product is done in blocks of
+    fn shift(&self, product: Tensor) -> candle_core::Result<Tensor> {
+        match &self.bias {
+            Some(bias) => product.broadcast_add(bias),
+            None => Ok(product),
+        }
+    }
+
+    /// The same followed by a function of each row. Without gradients to keep, all but the product is done in blocks of
     /// rows below [`SHARED_POOL_ELEMENTS`].
     pub(crate) fn forward_then(
         &self,
@@ -45,11 +58,11 @@ impl Linear {
         let (rows, outputs) = product.dims2()?;
         let block = (SHARED_POOL_ELEMENTS - 1) / outputs;
         if product.track_op() || rows <= block || block == 0 {
-            return function(&product.broadcast_add(&self.bias)?);
+            return function(&self.shift(product)?);
         }
         let blocks = (0..rows).step_by(block).map(|start| {
             let part = product.narrow(0, start, block.min(rows - start))?;
-            function(&part.broadcast_add(&self.bias)?)
+            function(&self.shift(part)?)
         });
         Tensor::cat(&blocks.collect::<candle_core::Result<Vec<_>>>()?, 0)
     }
@@ -69,6 +82,14 @@ impl LayerNorm {
         Ok(Self { weight, bias, eps })
     }
 
+    /// The same without a bias to read; it is 0.
+    pub(crate) fn load_without_bias(weights: &Weights, name: &str, dim: usize, eps: f64) -> Result<Self> {
+        let weight = weights.get(&format!("{name}.weight"), &[dim])?;
+        let bias = Tensor::zeros(dim, weight.dtype(), weight.device());
+        let bias = bias.map_err(|e| encoder_error(weights.origin(), format!("tensor `{name}`: {e}")))?;
+        Ok(Self { weight, bias, eps })
+    }
+
     /// candle's fused layer norm has no backward pass; this is made of operations that have one.
     pub(crate) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         candle_nn::ops::layer_norm_slow(x, &self.weight, &self.bias, self.eps as f32)
@@ -78,4 +99,14 @@ impl LayerNorm {
 /// Attention weights from scores; candle's fused softmax has no backward pass.
 pub(crate) fn softmax(scores: &Tensor) -> candle_core::Result<Tensor> {
     candle_nn::ops::softmax(scores, D::Minus1)
+}
+
+impl Activation {
+    pub(super) fn apply(self, x: &Tensor) -> candle_core::Result<Tensor> {
+        match self {
+            Activation::Gelu => x.gelu_erf(),
+            Activation::GeluTanh => x.gelu(),
+            Activation::Relu => x.relu(),
+        }
+    }
 }

@@ -24,7 +24,7 @@ const INDEX: &str = "model.safetensors.index.json";
 pub(crate) struct WeightFiles {
     /// What errors about the whole name: the file, or the index of the shards.
     origin: PathBuf,
-    prefixes: &'static [&'static str],
+    prefix: &'static str,
     files: Vec<Arc<MappedFile>>,
     /// By name: the place of its file in `files`, and what the file's header says.
     tensors: HashMap<String, (usize, Entry)>,
@@ -65,7 +65,7 @@ impl WeightFiles {
         }
         let file = Arc::new(MappedFile::open(&single)?);
         let tensors = header::read(&file)?.into_iter().map(|(name, entry)| (name, (0, entry))).collect();
-        Ok(Self { origin: single, prefixes: &[], files: vec![file], tensors })
+        Ok(Self { origin: single, prefix: "", files: vec![file], tensors })
     }
 
     fn sharded(folder: &Path, index: ShardIndex) -> Result<Self> {
@@ -83,13 +83,13 @@ impl WeightFiles {
             }
             files.push(file);
         }
-        Ok(Self { origin: index.path, prefixes: &[], files, tensors })
+        Ok(Self { origin: index.path, prefix: "", files, tensors })
     }
 
-    /// The same for names that may stand behind one of `prefixes` (`bert.`) in the files: they are tried without, then
-    /// with each.
-    pub(crate) fn with_prefixes(self, prefixes: &'static [&'static str]) -> Self {
-        Self { prefixes, ..self }
+    /// The same for names that may stand behind `prefix` in the files (`bert.`), as where a model was saved together with a head:
+    /// they are looked for without it first.
+    pub(crate) fn with_prefix(self, prefix: &'static str) -> Self {
+        Self { prefix, ..self }
     }
 
     /// Whether there is a tensor of that name, whatever its shape.
@@ -129,9 +129,14 @@ impl WeightFiles {
     }
 
     fn find(&self, name: &str) -> Option<&(usize, Entry)> {
-        let prefixed = || self.prefixes.iter().find_map(|prefix| self.tensors.get(&format!("{prefix}{name}")));
-        self.tensors.get(name).or_else(prefixed)
+        let get = |name: &str| self.tensors.get(name).or_else(|| self.tensors.get(&format!("{}{name}", self.prefix)));
+        get(name).or_else(|| get(&old_name(name)))
     }
+}
+
+/// What the first BERT checkpoints called the tensors of layer norms; transformers 5 writes these names again.
+fn old_name(name: &str) -> String {
+    name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
 }
 
 /// The shard at `path` has no tensor `name`, though the index says so.

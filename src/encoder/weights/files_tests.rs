@@ -1,4 +1,4 @@
-//! One file or several, prefixes, and the numbers of a tensor.
+//! One file or several, prefixes, old names, and the numbers of a tensor.
 
 use safetensors::tensor::TensorView;
 
@@ -59,12 +59,21 @@ fn numbers_at_any_alignment_are_read() {
 }
 
 #[test]
+fn old_names_of_layer_norms_are_found() {
+    let folder = folder();
+    write(folder.path(), SINGLE, &[("bert.x.LayerNorm.gamma", &[1.0]), ("x.LayerNorm.beta", &[2.0])]);
+    let files = WeightFiles::open(folder.path()).unwrap().with_prefix("bert.");
+    let value = |name| files.tensor(name, &[1]).unwrap().to_f32().unwrap()[0];
+    assert_eq!((value("x.LayerNorm.weight"), value("x.LayerNorm.bias")), (1.0, 2.0));
+}
+
+#[test]
 fn a_prefix_is_tried_after_the_plain_name() {
     let folder = folder();
     write(folder.path(), SINGLE, &[("a", &[1.0]), ("bert.a", &[2.0]), ("model.b", &[3.0])]);
     let files = WeightFiles::open(folder.path()).unwrap();
     assert!(!files.contains("b"));
-    let files = files.with_prefixes(&["bert.", "model."]);
+    let files = files.with_prefix("model.");
     let value = |name| files.tensor(name, &[1]).unwrap().to_f32().unwrap()[0];
     assert_eq!((value("a"), value("b"), files.contains("c")), (1.0, 3.0, false));
     let error = files.tensor("c", &[4]).unwrap_err();
