@@ -1,10 +1,12 @@
 //! Text to token ids, cut to length the way `transformers` cuts.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use tokenizers::{Encoding, Tokenizer};
 
 use super::files::{encoder_error, read_limited};
+use super::sides::Frame;
 use crate::error::{Error, Result};
 
 /// Multilingual tokenizers have some 20 MB.
@@ -23,7 +25,8 @@ pub struct Token {
     pub start: usize,
     /// The end of that range.
     pub end: usize,
-    /// Whether the tokenizer added it (`[CLS]`, `[SEP]`), rather than finding it in the text.
+    /// Whether the encoder added it (`[CLS]`, `[SEP]`, a prompt, the marks of a PyLate model), rather than finding it in the
+    /// text.
     pub special: bool,
 }
 
@@ -31,17 +34,36 @@ pub struct Token {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tokenized {
     pub ids: Vec<u32>,
-    /// For each token whether the tokenizer added it.
+    /// For each token whether it was added, and does not come from the text.
     pub special: Vec<bool>,
+    /// How many tokens, from the first on, may be attended to; the others attend, and are not attended to. All of them but
+    /// where the side says otherwise.
+    pub attended: usize,
     /// Whether the end of the text was left out.
     pub truncated: bool,
 }
 
-/// A tokenizer that never pads and cuts to `max_tokens`, special tokens included.
+/// How many tokens a prompt has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PromptTokens {
+    /// With all special tokens.
+    pub all: usize,
+    /// Without the special token at the end.
+    pub leading: usize,
+}
+
+/// A token of a framed text.
+enum Piece {
+    /// The one at a place of the tokenizer's encoding.
+    Of(usize),
+    Marker,
+    Expansion,
+}
+
+/// A tokenizer that never pads, and cuts as the [`Frame`] of a text says, special tokens included.
 pub(crate) struct TextTokenizer {
     path: PathBuf,
     inner: Tokenizer,
-    max_tokens: usize,
     /// Tokens that are added to every text.
     added: usize,
 }
@@ -66,27 +88,59 @@ impl TextTokenizer {
                 got: max_tokens.to_string(),
             });
         }
-        Ok(Self { path: path.to_path_buf(), inner, max_tokens, added })
+        Ok(Self { path: path.to_path_buf(), inner, added })
     }
 
-    /// The ids of `text`.
-    pub(crate) fn tokenize(&self, text: &str) -> Result<Tokenized> {
-        let (encoding, cut) = self.encode_start(text, |start| self.inner.encode_fast(start, true))?;
-        let kept = self.kept(&encoding);
-        let ids = kept.iter().filter_map(|&at| encoding.get_ids().get(at).copied()).collect();
-        let special = kept.iter().map(|&at| is_special(&encoding, at)).collect();
-        Ok(Tokenized { ids, special, truncated: cut || kept.len() < encoding.len() })
+    /// The id of a token as the vocabulary spells it.
+    pub(crate) fn id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// How many tokens a prompt has by itself.
+    pub(crate) fn prompt_tokens(&self, prompt: &str) -> Result<PromptTokens> {
+        let encoding = self.inner.encode_fast(prompt.trim(), true).map_err(|e| self.fault(&e))?;
+        let all = encoding.len();
+        Ok(PromptTokens { all, leading: all - usize::from(all > 0 && is_special(&encoding, all - 1)) })
+    }
+
+    /// The ids of `text` on a side.
+    pub(crate) fn tokenize(&self, text: &str, frame: &Frame) -> Result<Tokenized> {
+        let prompted = frame.prompted(text);
+        let (encoding, cut) = self.encode_start(&prompted, frame, |start| match frame.prompt.is_empty() {
+            true => self.inner.encode_fast(start, true),
+            // With the places that tell the tokens of the prompt.
+            false => self.inner.encode(start, true),
+        })?;
+        let kept = self.kept(&encoding, frame);
+        let truncated = cut || kept.len() < encoding.len();
+        let (pieces, attended) = frame.around(&kept);
+        let id = |piece: &Piece| match piece {
+            Piece::Of(at) => encoding.get_ids().get(*at).copied(),
+            Piece::Marker => frame.marker.as_ref().map(|(id, _)| *id),
+            Piece::Expansion => frame.expansion.as_ref().map(|expansion| expansion.id),
+        };
+        let ids = pieces.iter().filter_map(id).collect();
+        let special = pieces.iter().map(|piece| piece.is_special(&encoding, frame)).collect();
+        Ok(Tokenized { ids, special, attended, truncated })
     }
 
     /// The same tokens with their spelling and their place in the text.
-    pub(crate) fn tokens(&self, text: &str) -> Result<Vec<Token>> {
-        let (encoding, _) = self.encode_start(text, |start| self.inner.encode(start, true))?;
-        let token = |at: usize| {
-            let special = is_special(&encoding, at);
-            let (start, end) = encoding.get_offsets().get(at).copied().unwrap_or_default();
-            Token { text: encoding.get_tokens().get(at).cloned().unwrap_or_default(), start, end, special }
+    pub(crate) fn tokens(&self, text: &str, frame: &Frame) -> Result<Vec<Token>> {
+        let prompted = frame.prompted(text);
+        let (encoding, _) = self.encode_start(&prompted, frame, |start| self.inner.encode(start, true))?;
+        let added = |text: &str| Token { text: text.to_string(), start: 0, end: 0, special: true };
+        let token = |piece: &Piece| match piece {
+            Piece::Marker => added(frame.marker.as_ref().map_or("", |(_, spelling)| spelling)),
+            Piece::Expansion => added(frame.expansion.as_ref().map_or("", |expansion| &expansion.spelling)),
+            Piece::Of(at) => {
+                let special = piece.is_special(&encoding, frame);
+                let (start, end) = encoding.get_offsets().get(*at).copied().unwrap_or_default();
+                let place = |at: usize| at.saturating_sub(frame.prompt.len());
+                let text = encoding.get_tokens().get(*at).cloned().unwrap_or_default();
+                Token { text, start: place(start), end: place(end), special }
+            }
         };
-        Ok(self.kept(&encoding).into_iter().map(token).collect())
+        Ok(frame.around(&self.kept(&encoding, frame)).0.iter().map(token).collect())
     }
 
     /// Tokenizes enough of the start of a text to fill `max_tokens`, and says whether text was left out unseen.
@@ -97,14 +151,15 @@ impl TextTokenizer {
     fn encode_start<'t>(
         &self,
         text: &'t str,
+        frame: &Frame,
         encode: impl Fn(&'t str) -> tokenizers::Result<Encoding>,
     ) -> Result<(Encoding, bool)> {
-        let mut bytes = self.max_tokens.saturating_mul(BYTES_PER_TOKEN).min(MAX_TEXT_BYTES);
+        let mut bytes = frame.max_tokens.saturating_mul(BYTES_PER_TOKEN).min(MAX_TEXT_BYTES);
         loop {
             let start = start_of(text, bytes);
-            let encoding = encode(start).map_err(|e| encoder_error(&self.path, format!("cannot tokenize: {e}")))?;
+            let encoding = encode(start).map_err(|e| self.fault(&e))?;
             let cut = start.len() < text.len();
-            if !cut || bytes >= MAX_TEXT_BYTES || encoding.len() > self.max_tokens {
+            if !cut || bytes >= MAX_TEXT_BYTES || encoding.len() > frame.max_tokens {
                 return Ok((encoding, cut));
             }
             bytes = bytes.saturating_mul(8).min(MAX_TEXT_BYTES);
@@ -112,8 +167,9 @@ impl TextTokenizer {
     }
 
     /// Positions of the tokens that stay: all added ones, and as many of the text's own as fit, from the left.
-    fn kept(&self, encoding: &Encoding) -> Vec<usize> {
-        let mut room = self.max_tokens.saturating_sub(self.added);
+    fn kept(&self, encoding: &Encoding, frame: &Frame) -> Vec<usize> {
+        let added = self.added + usize::from(frame.marker.is_some());
+        let mut room = frame.max_tokens.saturating_sub(added);
         let stays = |at: &usize| {
             if is_special(encoding, *at) {
                 return true;
@@ -123,6 +179,44 @@ impl TextTokenizer {
             fits
         };
         (0..encoding.len()).filter(stays).collect()
+    }
+
+    fn fault(&self, error: &tokenizers::Error) -> Error {
+        encoder_error(&self.path, format!("cannot tokenize: {error}"))
+    }
+}
+
+impl Frame {
+    fn prompted<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.prompt.is_empty() { text.into() } else { format!("{}{text}", self.prompt).into() }
+    }
+
+    /// What the tokens that stay are framed with, and how many of all may be attended to.
+    fn around(&self, kept: &[usize]) -> (Vec<Piece>, usize) {
+        let marker = self.marker.iter().map(|_| Piece::Marker);
+        let (first, rest) = kept.split_at(kept.len().min(1));
+        let of = |places: &[usize]| places.iter().map(|&at| Piece::Of(at)).collect::<Vec<_>>();
+        let mut pieces: Vec<Piece> = of(first).into_iter().chain(marker).chain(of(rest)).collect();
+        let own = pieces.len();
+        match &self.expansion {
+            None => (pieces, own),
+            Some(expansion) => {
+                let missing = expansion.length.saturating_sub(own);
+                pieces.extend((0..missing).map(|_| Piece::Expansion));
+                let attended = if expansion.attend { pieces.len() } else { own };
+                (pieces, attended)
+            }
+        }
+    }
+}
+
+impl Piece {
+    /// Whether it was added: by the tokenizer or by the frame.
+    fn is_special(&self, encoding: &Encoding, frame: &Frame) -> bool {
+        let Piece::Of(at) = self else { return true };
+        // A token over the end of the prompt is one of the text.
+        let in_prompt = || encoding.get_offsets().get(*at).is_some_and(|(_, end)| *end <= frame.prompt.len());
+        is_special(encoding, *at) || (!frame.prompt.is_empty() && in_prompt())
     }
 }
 
@@ -146,9 +240,25 @@ fn start_of(text: &str, bytes: usize) -> &str {
 mod tests {
     use super::*;
 
-    fn tiny(max_tokens: usize) -> TextTokenizer {
+    /// A tokenizer with the frame of texts as they are.
+    struct Plain {
+        inner: TextTokenizer,
+        frame: Frame,
+    }
+
+    impl Plain {
+        fn tokenize(&self, text: &str) -> Result<Tokenized> {
+            self.inner.tokenize(text, &self.frame)
+        }
+
+        fn tokens(&self, text: &str) -> Result<Vec<Token>> {
+            self.inner.tokens(text, &self.frame)
+        }
+    }
+
+    fn tiny(max_tokens: usize) -> Plain {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/encoder/tiny-bert/tokenizer.json");
-        TextTokenizer::read(&path, max_tokens).unwrap()
+        Plain { inner: TextTokenizer::read(&path, max_tokens).unwrap(), frame: Frame::plain(max_tokens) }
     }
 
     #[test]
@@ -180,7 +290,7 @@ mod tests {
         let tokenizer = tiny(16);
         for unit in ["data engineer ", "数据", "é\u{301}", "wielding-tools/", "🔧", "a  \t\n"] {
             let long = unit.repeat(3000);
-            let whole = tokenizer.inner.encode_fast(long.as_str(), true).unwrap();
+            let whole = tokenizer.inner.inner.encode_fast(long.as_str(), true).unwrap();
             let expected: Vec<u32> = whole.get_ids().iter().copied().take(15).collect();
             let tokenized = tokenizer.tokenize(&long).unwrap();
             assert_eq!(tokenized.ids[..tokenized.ids.len() - 1], expected[..tokenized.ids.len() - 1], "{unit}");
@@ -203,5 +313,40 @@ mod tests {
         assert_eq!(tokens[0], Token { text: "[CLS]".into(), start: 0, end: 0, special: true });
         assert_eq!(&text[tokens[1].start..tokens[1].end], "Café");
         assert_eq!((tokens[1].text.as_str(), tokens[2].text.as_str()), ("cafe", "data"));
+    }
+
+    #[test]
+    fn a_prompt_is_no_part_of_the_text() {
+        let Plain { inner, mut frame } = tiny(8);
+        frame.prompt = "data: ".to_string();
+        let (tokenized, tokens) =
+            (inner.tokenize("engineer, data", &frame).unwrap(), inner.tokens("engineer, data", &frame).unwrap());
+        assert_eq!(tokens.iter().map(|token| token.special).collect::<Vec<_>>(), tokenized.special);
+        assert_eq!(tokenized.special[..3], [true; 3]);
+        let own: Vec<&Token> = tokens.iter().filter(|token| !token.special).collect();
+        assert_eq!((own[0].start, &"engineer, data"[own[0].start..own[0].end]), (0, &"engineer, data"[..own[0].end]));
+        let alone = inner.prompt_tokens(&frame.prompt).unwrap();
+        assert_eq!(alone, PromptTokens { all: 4, leading: 3 });
+        assert!(inner.tokenize(&"data ".repeat(9), &frame).unwrap().truncated);
+    }
+
+    #[test]
+    fn markers_and_expansion_are_where_pylate_puts_them() {
+        let Plain { inner, mut frame } = tiny(8);
+        frame.marker = Some((4, "[MASK]".to_string()));
+        let of = |frame: &Frame, text: &str| inner.tokenize(text, frame).unwrap();
+        let plain = of(&Frame::plain(8), "data").ids;
+        assert_eq!(of(&frame, "data").ids, [plain[0], 4, plain[1], plain[2]]);
+        let expansion =
+            super::super::sides::frame::Expansion { id: 9, spelling: "+".to_string(), length: 8, attend: false };
+        frame.expansion = Some(expansion.clone());
+        let expanded = of(&frame, "data");
+        assert_eq!(expanded.ids, [plain[0], 4, plain[1], plain[2], 9, 9, 9, 9]);
+        assert_eq!((expanded.attended, &expanded.special[2..5]), (4, &[false, true, true][..]));
+        assert_eq!(inner.tokens("data", &frame).unwrap()[4].text, "+");
+        frame.expansion = Some(super::super::sides::frame::Expansion { attend: true, ..expansion });
+        assert_eq!(of(&frame, "data").attended, 8);
+        let long = of(&frame, &"data ".repeat(9));
+        assert_eq!((long.ids.len(), long.ids[1], long.ids[7], long.truncated), (8, 4, plain[2], true));
     }
 }

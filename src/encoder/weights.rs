@@ -39,6 +39,8 @@ impl Weights {
         let mut tensors = BTreeMap::new();
         for (name, shape) in wanted {
             let view = archive.tensor(name).or_else(|_| archive.tensor(&format!("{PREFIX}{name}")));
+            let view = view.or_else(|_| archive.tensor(&old_name(name)));
+            let view = view.or_else(|_| archive.tensor(&format!("{PREFIX}{}", old_name(name))));
             let view = view.map_err(|_| tensor_error(path, name, shape, "none of that name".to_string()))?;
             tensors.insert(name.clone(), read_tensor(path, name, shape, &view)?);
         }
@@ -60,6 +62,11 @@ impl Weights {
     pub(crate) fn origin(&self) -> &Path {
         &self.origin
     }
+}
+
+/// What the first BERT checkpoints called the tensors of layer norms; transformers 5 writes these names again.
+fn old_name(name: &str) -> String {
+    name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
 }
 
 fn read_tensor(path: &Path, name: &str, shape: &[usize], view: &TensorView<'_>) -> Result<Tensor> {

@@ -162,7 +162,7 @@ impl Space {
         for (part, of_part) in texts.chunks(PART).enumerate() {
             let monitor = monitor.part((part * PART) as u64, texts.len() as u64);
             let encode = || match self.serial(options) {
-                true => encoder.encode_batch_serially(of_part, &monitor),
+                true => encoder.encode_batch_serially_on(of_part, encoder.query_side(None), &monitor),
                 false => encoder.encode_batch(of_part, &monitor),
             };
             let encoded = self.inner.pool.run(self.serial(options), encode)?;
