@@ -40,7 +40,7 @@ pub use modules::Pooling;
 pub(crate) use profile::Profile;
 pub use settings::EncoderSettings;
 pub use sides::Side;
-pub(crate) use sides::{DirectionWord, InteractionWord, RuleChoice, SideKey, WeightsWord};
+pub(crate) use sides::{DirectionWord, InteractionWord, RuleChoice, WeightsWord};
 pub use tokenizer::Token;
 
 /// What an encoder makes of one text.
