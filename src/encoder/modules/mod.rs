@@ -24,6 +24,8 @@ pub(crate) use dense::{DenseActivation, DenseConfig};
 pub use pooling::Pooling;
 pub(crate) use pooling::PoolingConfig;
 
+/// Published checkpoints have up to six.
+const MAX_MODULES: usize = 64;
 const SUPPORTED: &str = "Transformer, Pooling, Dense, Normalize, Asym and Router are";
 
 /// The modules of a checkpoint. A plain transformers directory, without modules.json, is a transformer and mean pooling.
@@ -81,6 +83,12 @@ impl Modules {
                 return Err(encoder_error(
                     &path,
                     "the first module must be a Transformer (a Router that holds a model for each route is not supported)",
+                ));
+            }
+            if entries.len() > MAX_MODULES {
+                return Err(encoder_error(
+                    &path,
+                    format!("{} modules; at most {MAX_MODULES} are expected", entries.len()),
                 ));
             }
             for entry in &entries {

@@ -11,6 +11,9 @@ use super::{Head, Step, class, dense, inner_folder};
 use crate::encoder::files::{encoder_error, read_json};
 use crate::error::Result;
 
+/// Published checkpoints have two.
+const MAX_ROUTES: usize = 64;
+
 #[derive(Deserialize)]
 struct File {
     /// The class of each module, by its folder.
@@ -26,8 +29,9 @@ pub(super) fn read(dir: &Path, folder: &Path) -> Result<Vec<Head>> {
     let newer = dir.join(folder).join("router_config.json");
     let path = if newer.is_file() { newer } else { dir.join(folder).join("config.json") };
     let file: File = read_json(&path)?;
-    if file.structure.0.is_empty() {
-        return Err(encoder_error(&path, "structure: expected at least one route"));
+    let n = file.structure.0.len();
+    if !(1..=MAX_ROUTES).contains(&n) {
+        return Err(encoder_error(&path, format!("structure: expected 1 to {MAX_ROUTES} routes, found {n}")));
     }
     let mut heads: Vec<Head> = Vec::new();
     for (route, modules) in &file.structure.0 {

@@ -44,3 +44,25 @@ fn a_plain_transformers_directory_is_mean_pooled() {
     std::fs::write(dir.path().join("sentence_bert_config.json"), r#"{"max_seq_length":256}"#).unwrap();
     assert_eq!(Modules::read(dir.path()).unwrap().max_seq_length, Some(256));
 }
+
+#[test]
+fn normalisation_alone_is_no_head_and_before_a_layer_is_a_step() {
+    let with = |modules: &str| {
+        let modules = USUAL.replace("Pooling\"}]", &format!("Pooling\"}}{modules}]"));
+        let (dir, _) = model(&modules, r#"{"pooling_mode":"mean"}"#);
+        std::fs::create_dir(dir.path().join("3_Dense")).unwrap();
+        std::fs::write(dir.path().join("3_Dense/config.json"), r#"{"in_features":4,"out_features":3}"#).unwrap();
+        let read = Modules::read(dir.path());
+        (dir, read)
+    };
+    let normalize = r#",{"path":"2_Normalize","type":"sentence_transformers.models.Normalize"}"#;
+    let dense = r#",{"path":"3_Dense","type":"sentence_transformers.models.Dense"}"#;
+    assert!(!with(normalize).1.unwrap().has_pooled_head());
+    let (dir, modules) = with(&format!("{normalize}{dense}{normalize}"));
+    let modules = modules.unwrap();
+    assert!(matches!(modules.heads[0].steps.as_slice(), [Step::Normalize, Step::Dense(_)]));
+    assert_eq!(modules.heads[0].layers().next().unwrap().activation, DenseActivation::Tanh);
+    assert_eq!((modules.dim(dir.path(), 4).unwrap(), modules.is_late()), (3, false));
+    assert!(modules.dim(dir.path(), 5).unwrap_err().to_string().contains("`3_Dense`"));
+    assert!(with(&normalize.repeat(70)).1.unwrap_err().to_string().contains("at most"));
+}
