@@ -111,15 +111,16 @@ fn attention_mask(texts: &[&Tokenized], length: usize) -> candle_core::Result<Op
 fn assemble(inner: &Inner, side: Side, text: &Tokenized, hidden: &[f32]) -> Result<Encoded> {
     let rows = inner.token_layers.iter().fold(Cow::Borrowed(hidden), |rows, layer| layer.apply(&rows).into());
     let dim = rows.len() / text.ids.len().max(1);
-    let pooled = inner.pooled(side, dim, rows.get(..text.attended * dim).unwrap_or(&rows));
+    let side = inner.side(side)?;
+    let pooled = side.pooled(text, dim, &rows);
     let content_tokens = text.special.iter().filter(|special| !**special).count();
-    let matrix = match inner.head(side) {
+    let matrix = match &side.head {
         Some(head) => {
             let vector = head.apply(pooled);
             TokenMatrix::with_pooled(vector.len(), vector.clone(), vector)?
         }
         None => {
-            let keep = kept_rows(&text.special, &inner.skipped(side, &text.ids), inner.settings.special_tokens);
+            let keep = kept_rows(&text.special, &side.skipped(&text.ids), inner.settings.special_tokens);
             let kept = rows.chunks_exact(dim.max(1)).zip(keep).filter(|(_, keep)| *keep);
             TokenMatrix::with_pooled(dim, kept.flat_map(|(row, _)| row.iter().copied()).collect(), pooled)?
         }

@@ -14,6 +14,7 @@ mod declared;
 mod files;
 mod fingerprint;
 mod head;
+mod loaded_side;
 mod modules;
 mod profile;
 mod settings;
@@ -28,8 +29,8 @@ use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::token_matrix::TokenMatrix;
 use architecture::Architecture;
-use head::{Dense, PooledHead};
-use sides::Frame;
+use head::Dense;
+use loaded_side::LoadedSide;
 use tokenizer::{TextTokenizer, Tokenized};
 use weights::Weights;
 
@@ -83,12 +84,6 @@ struct Inner {
     sides: Vec<LoadedSide>,
 }
 
-struct LoadedSide {
-    frame: Frame,
-    /// What the pooled vector goes through; none where token rows are the output.
-    head: Option<PooledHead>,
-}
-
 impl Encoder {
     /// Opens a model directory with the default settings, lowered to the model's own limit of tokens if need be.
     ///
@@ -124,7 +119,7 @@ impl Encoder {
         let model = architecture::load(checkpoint.config(), &weights)?;
         let layers = checkpoint.profile().modules().token_layers.iter();
         let token_layers = layers.map(|layer| Dense::load(checkpoint.dir(), layer)).collect::<Result<_>>()?;
-        let sides = load_sides(&checkpoint, &tokenizer, settings.max_tokens)?;
+        let sides = LoadedSide::load_all(&checkpoint, &tokenizer, settings.max_tokens)?;
         let fingerprint = checkpoint.fingerprint(&settings);
         let inner = Inner { checkpoint, settings, fingerprint, tokenizer, model, token_layers, sides };
         Ok(Self { inner: Arc::new(inner) })
@@ -233,28 +228,17 @@ impl Encoder {
     /// # Errors
     /// As [`encode_on`](Self::encode_on).
     pub fn tokens_on(&self, text: &str, side: Side) -> Result<Vec<Token>> {
-        let LoadedSide { frame, head } = self.inner.side(side)?;
-        if head.is_some() {
+        let loaded = self.inner.side(side)?;
+        let frame = &loaded.frame;
+        if loaded.head.is_some() {
             return Ok(vec![Token { text: text.to_string(), start: 0, end: text.len(), special: false }]);
         }
         let tokens = self.inner.tokenizer.tokens(text, frame)?;
         let special: Vec<bool> = tokens.iter().map(|token| token.special).collect();
         let ids = self.inner.tokenizer.tokenize(text, frame)?.ids;
-        let keep = kept_rows(&special, &self.inner.skipped(side, &ids), self.inner.settings.special_tokens);
+        let keep = kept_rows(&special, &loaded.skipped(&ids), self.inner.settings.special_tokens);
         Ok(tokens.into_iter().zip(keep).filter_map(|(token, keep)| keep.then_some(token)).collect())
     }
-}
-
-/// Reads what each side needs.
-fn load_sides(checkpoint: &Checkpoint, tokenizer: &TextTokenizer, max_tokens: usize) -> Result<Vec<LoadedSide>> {
-    let (profile, transformer) = (checkpoint.profile(), checkpoint.transformer_path());
-    let load = |spec: &sides::SideSpec| {
-        let frame = Frame::of(spec, profile.late(), tokenizer, &transformer, max_tokens)?;
-        let head = profile.modules().heads.iter().find(|head| head.route == spec.route);
-        let head = head.map(|head| PooledHead::load(checkpoint.dir(), head)).transpose()?;
-        Ok(LoadedSide { frame, head })
-    };
-    profile.sides().specs().iter().map(load).collect()
 }
 
 impl std::fmt::Debug for Encoder {
@@ -288,24 +272,6 @@ impl Inner {
 
     fn side(&self, side: Side) -> Result<&LoadedSide> {
         self.sides.get(side.at()).ok_or_else(|| self.fault("the side is one of another encoder"))
-    }
-
-    /// What the pooled vector of a text on the side goes through.
-    fn head(&self, side: Side) -> Option<&PooledHead> {
-        self.sides.get(side.at())?.head.as_ref()
-    }
-
-    /// Which tokens are no rows on the side, whatever the settings.
-    fn skipped(&self, side: Side, ids: &[u32]) -> Vec<bool> {
-        let skiplist = self.sides.get(side.at()).map_or(&[][..], |side| &side.frame.skiplist);
-        ids.iter().map(|id| skiplist.binary_search(id).is_ok()).collect()
-    }
-
-    /// The pooled vector of rows of `dim` values.
-    fn pooled(&self, side: Side, dim: usize, rows: &[f32]) -> Vec<f32> {
-        let pooling = self.checkpoint.profile().modules().pooling();
-        let prompt = self.sides.get(side.at()).filter(|_| !pooling.include_prompt);
-        pooling.mode.of(dim, rows, prompt.map_or(0, |side| side.frame.prompt_tokens))
     }
 
     fn fault(&self, problem: impl Into<String>) -> Error {
