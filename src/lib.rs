@@ -87,7 +87,7 @@ mod storage;
 mod token_matrix;
 
 pub use encoder::{
-    Checkpoint, DeclaredEncoder, Encoded, Encoder, EncoderSettings, Fingerprint, Pooling, Token, read_matrices,
+    Checkpoint, DeclaredEncoder, Encoded, Encoder, EncoderSettings, Fingerprint, Pooling, Side, Token, read_matrices,
 };
 pub use error::{Error, Result};
 pub use index::{

@@ -1,5 +1,6 @@
 //! Many texts through the model: texts of equally many tokens together, so that nothing is ever padded or masked.
 
+use std::borrow::Cow;
 use std::sync::Mutex;
 
 use candle_core::{Device, Tensor};
@@ -7,8 +8,9 @@ use rayon::prelude::*;
 
 use super::architecture::SHARED_POOL_ELEMENTS;
 use super::config::ModelConfig;
+use super::sides::Side;
 use super::tokenizer::Tokenized;
-use super::{Encoded, Inner, Pooling, kept_rows};
+use super::{Encoded, Inner, kept_rows};
 use crate::error::Result;
 use crate::monitor::{Monitor, Stage};
 use crate::token_matrix::TokenMatrix;
@@ -21,13 +23,14 @@ const MAX_BATCH_TOKENS: usize = 128;
 pub(super) fn encode<T: AsRef<str> + Sync>(
     inner: &Inner,
     texts: &[T],
+    side: Side,
     parallel: bool,
     monitor: &Monitor,
 ) -> Result<Vec<Encoded>> {
     let total = texts.len() as u64;
     monitor.check()?;
     monitor.report(Stage::Encoding, 0, Some(total));
-    let tokenize = |text: &T| monitor.check().and_then(|()| inner.tokenize(text.as_ref()));
+    let tokenize = |text: &T| monitor.check().and_then(|()| inner.tokenize(text.as_ref(), side));
     let tokenized: Vec<Tokenized> = match parallel {
         true => texts.par_iter().map(tokenize).collect::<Result<_>>()?,
         false => texts.iter().map(tokenize).collect::<Result<_>>()?,
@@ -35,7 +38,7 @@ pub(super) fn encode<T: AsRef<str> + Sync>(
     let done = Mutex::new(0u64);
     let run = |batch: &Vec<usize>| -> Result<Vec<(usize, Encoded)>> {
         monitor.check()?;
-        let encoded = forward(inner, &batch.iter().map(|&i| &tokenized[i]).collect::<Vec<_>>())?;
+        let encoded = forward(inner, side, &batch.iter().map(|&i| &tokenized[i]).collect::<Vec<_>>())?;
         // Counted and reported under one lock, so that the count never falls from the callback's view.
         let mut done = done.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         *done += batch.len() as u64;
@@ -76,10 +79,14 @@ fn max_tokens(length: usize, config: &ModelConfig) -> usize {
 }
 
 /// Runs texts of one and the same number of tokens, at least 1, through the model.
-pub(super) fn forward(inner: &Inner, texts: &[&Tokenized]) -> Result<Vec<Encoded>> {
+pub(super) fn forward(inner: &Inner, side: Side, texts: &[&Tokenized]) -> Result<Vec<Encoded>> {
     let hidden = last_hidden(inner, texts).map_err(|e| inner.fault(format!("the computation failed: {e}")))?;
     let per_text = hidden.len() / texts.len().max(1);
-    texts.iter().zip(hidden.chunks_exact(per_text.max(1))).map(|(text, rows)| assemble(inner, text, rows)).collect()
+    texts
+        .iter()
+        .zip(hidden.chunks_exact(per_text.max(1)))
+        .map(|(text, rows)| assemble(inner, side, text, rows))
+        .collect()
 }
 
 /// The last hidden states of all tokens of all texts, row-major.
@@ -87,33 +94,38 @@ fn last_hidden(inner: &Inner, texts: &[&Tokenized]) -> candle_core::Result<Vec<f
     let length = texts.first().map_or(0, |text| text.ids.len());
     let ids: Vec<u32> = texts.iter().flat_map(|text| text.ids.iter().copied()).collect();
     let ids = Tensor::from_vec(ids, (texts.len(), length), &Device::Cpu)?;
-    inner.model.forward(&ids, None)?.flatten_all()?.to_vec1()
+    let mask = attention_mask(texts, length)?;
+    inner.model.forward(&ids, mask.as_ref())?.flatten_all()?.to_vec1()
 }
 
-fn assemble(inner: &Inner, text: &Tokenized, rows: &[f32]) -> Result<Encoded> {
-    let dim = rows.len() / text.ids.len().max(1);
-    let keep = kept_rows(&text.special, inner.settings.special_tokens);
-    let kept = rows.chunks_exact(dim.max(1)).zip(keep).filter(|(_, keep)| *keep);
-    let values = kept.flat_map(|(row, _)| row.iter().copied()).collect();
-    let matrix = TokenMatrix::with_pooled(dim, values, pool(inner.checkpoint.pooling(), dim, rows))?;
-    let content_tokens = text.special.iter().filter(|special| !**special).count();
-    Ok(Encoded { matrix, truncated: text.truncated, content_tokens })
-}
-
-/// The checkpoint's pooling over all tokens; the mean is summed in f64.
-fn pool(pooling: Pooling, dim: usize, rows: &[f32]) -> Vec<f32> {
-    match pooling {
-        Pooling::Cls => rows.iter().copied().take(dim).collect(),
-        Pooling::Mean => {
-            let rows = rows.chunks_exact(dim.max(1));
-            let n = rows.len() as f64;
-            let mut sums = vec![0.0f64; dim];
-            for row in rows {
-                sums.iter_mut().zip(row).for_each(|(sum, &v)| *sum += f64::from(v));
-            }
-            sums.into_iter().map(|sum| (sum / n) as f32).collect()
-        }
+/// 1 for each token that may be attended to; none where all may.
+fn attention_mask(texts: &[&Tokenized], length: usize) -> candle_core::Result<Option<Tensor>> {
+    if texts.iter().all(|text| text.attended >= length) {
+        return Ok(None);
     }
+    let mask = texts.iter().flat_map(|text| (0..length).map(|at| u32::from(at < text.attended)));
+    Tensor::from_vec(mask.collect::<Vec<u32>>(), (texts.len(), length), &Device::Cpu).map(Some)
+}
+
+/// From the last hidden states of a text to what the model makes of them.
+fn assemble(inner: &Inner, side: Side, text: &Tokenized, hidden: &[f32]) -> Result<Encoded> {
+    let rows = inner.token_layers.iter().fold(Cow::Borrowed(hidden), |rows, layer| layer.apply(&rows).into());
+    let dim = rows.len() / text.ids.len().max(1);
+    let side = inner.side(side)?;
+    let pooled = side.pooled(text, dim, &rows);
+    let content_tokens = text.special.iter().filter(|special| !**special).count();
+    let matrix = match &side.head {
+        Some(head) => {
+            let vector = head.apply(pooled);
+            TokenMatrix::with_pooled(vector.len(), vector.clone(), vector)?
+        }
+        None => {
+            let keep = kept_rows(&text.special, &side.skipped(&text.ids), inner.settings.special_tokens);
+            let kept = rows.chunks_exact(dim.max(1)).zip(keep).filter(|(_, keep)| *keep);
+            TokenMatrix::with_pooled(dim, kept.flat_map(|(row, _)| row.iter().copied()).collect(), pooled)?
+        }
+    };
+    Ok(Encoded { matrix, truncated: text.truncated, content_tokens })
 }
 
 #[cfg(test)]
@@ -121,7 +133,7 @@ mod tests {
     use super::*;
 
     fn of_length(length: usize) -> Tokenized {
-        Tokenized { ids: vec![1; length], special: vec![false; length], truncated: false }
+        Tokenized { ids: vec![1; length], special: vec![false; length], attended: length, truncated: false }
     }
 
     fn config(hidden_size: usize, num_attention_heads: usize) -> ModelConfig {
@@ -158,9 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn mean_pooling_takes_all_rows_and_cls_the_first() {
-        let rows = [1.0, 2.0, 3.0, 6.0];
-        assert_eq!(pool(Pooling::Mean, 2, &rows), [2.0, 4.0]);
-        assert_eq!(pool(Pooling::Cls, 2, &rows), [1.0, 2.0]);
+    fn a_mask_is_made_only_where_a_token_is_hidden() {
+        let (all, some) = (of_length(3), Tokenized { attended: 1, ..of_length(3) });
+        assert!(attention_mask(&[&all, &all], 3).unwrap().is_none());
+        let mask = attention_mask(&[&all, &some], 3).unwrap().unwrap();
+        assert_eq!(mask.to_vec2::<u32>().unwrap(), [[1, 1, 1], [1, 0, 0]]);
     }
 }

@@ -8,7 +8,8 @@ use super::beside::beside;
 use super::config::ModelConfig;
 use super::files::encoder_error;
 use super::fingerprint::{Fingerprint, slashed};
-use super::modules::{Modules, Pooling};
+use super::modules::Pooling;
+use super::profile::Profile;
 use super::settings::EncoderSettings;
 use super::weights::WeightFiles;
 use crate::error::{Error, Result};
@@ -27,7 +28,8 @@ pub struct Checkpoint {
     dir: PathBuf,
     name: String,
     config: ModelConfig,
-    modules: Modules,
+    profile: Profile,
+    dim: usize,
     files: Vec<PathBuf>,
     content: Fingerprint,
 }
@@ -59,18 +61,19 @@ impl Checkpoint {
 
     /// All but the content's hash, in whose place stands one that no content has.
     fn read(dir: &Path) -> Result<Self> {
-        let modules = Modules::read(dir)?;
-        let transformer = dir.join(&modules.transformer);
+        let profile = Profile::read(dir)?;
+        let transformer = dir.join(&profile.modules().transformer);
         if !transformer.join("config.json").is_file() {
             let problem = "not a model directory: it holds no config.json (sentence-transformers layout expected)";
             return Err(encoder_error(&transformer, problem));
         }
         WeightFiles::require(&transformer)?;
         let config = ModelConfig::read(&transformer.join("config.json"))?;
+        let dim = profile.modules().dim(dir, config.hidden_size)?;
         let files = list_files(dir)?;
         let content = Fingerprint::from_bytes([0; 32]);
         let name = display_name(dir, config.name.as_deref());
-        Ok(Self { dir: dir.to_path_buf(), name, config, modules, files, content })
+        Ok(Self { dir: dir.to_path_buf(), name, config, profile, dim, files, content })
     }
 
     /// The directory that was opened.
@@ -95,15 +98,19 @@ impl Checkpoint {
         self.content.with_settings(settings)
     }
 
-    /// The default settings, lowered to the model's own limit of tokens if need be.
+    /// The settings for a model of which none are given: those of its `workindex.json`; for a PyLate model its own number of
+    /// tokens, and special tokens as rows; else [`EncoderSettings::default`]. Lowered to the model's own limit of tokens if need
+    /// be.
     pub fn default_settings(&self) -> EncoderSettings {
         let default = EncoderSettings::default();
-        EncoderSettings { max_tokens: default.max_tokens.min(self.max_positions()), ..default }
+        let max_tokens = self.profile.default_max_tokens().unwrap_or(default.max_tokens);
+        let special_tokens = self.profile.default_special_tokens().unwrap_or(default.special_tokens);
+        EncoderSettings { max_tokens: max_tokens.min(self.max_positions()), special_tokens }
     }
 
     /// How the model's pooled vector is made of its token embeddings.
     pub fn pooling(&self) -> Pooling {
-        self.modules.pooling
+        self.profile.modules().pooling().mode
     }
 
     /// The model family, as config.json calls it.
@@ -116,9 +123,9 @@ impl Checkpoint {
         self.config.num_hidden_layers
     }
 
-    /// Values per row of the matrices.
+    /// Values per row of the matrices, behind all layers.
     pub fn dim(&self) -> usize {
-        self.config.hidden_size
+        self.dim
     }
 
     /// Positions that the model has for tokens: no text can have more. Rows that a table keeps for padding do not count.
@@ -128,15 +135,24 @@ impl Checkpoint {
 
     /// The most tokens that the checkpoint wants to be given, if it says so.
     pub fn max_seq_length(&self) -> Option<usize> {
-        self.modules.max_seq_length
+        self.profile.max_seq_length()
     }
 
     pub(crate) fn config(&self) -> &ModelConfig {
         &self.config
     }
 
+    pub(crate) fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// The folder of the transformer and its tokenizer.
+    pub(crate) fn transformer_path(&self) -> PathBuf {
+        self.dir.join(&self.profile.modules().transformer)
+    }
+
     pub(crate) fn tokenizer_path(&self) -> PathBuf {
-        self.dir.join(&self.modules.transformer).join("tokenizer.json")
+        self.transformer_path().join("tokenizer.json")
     }
 
     /// Maps the weights of the transformer.
@@ -144,7 +160,7 @@ impl Checkpoint {
     /// # Errors
     /// As [`WeightFiles::open`].
     pub(crate) fn weight_files(&self) -> Result<WeightFiles> {
-        Ok(WeightFiles::open(&self.dir.join(&self.modules.transformer))?.with_prefix(self.config.family.prefix()))
+        Ok(WeightFiles::open(&self.transformer_path())?.with_prefix(self.config.family.prefix()))
     }
 }
 

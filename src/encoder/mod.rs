@@ -2,7 +2,9 @@
 //!
 //! [`Encoder`] is all that other rooms need. Inside: [`checkpoint`] reads and hashes a model directory, [`tokenizer`]
 //! cuts a text into pieces, [`architecture`] holds the differentiable models of all families and [`batch`] runs many texts
-//! without padding, so that a text's embedding does not depend on what it was encoded together with.
+//! without padding, so that a text's embedding does not depend on what it was encoded together with. What comes before and
+//! behind the transformer: [`modules`] says which layers there are, [`head`] computes them, [`sides`] tells apart kinds of text
+//! that a model treats differently, and [`profile`] puts all of it together without loading a model.
 
 mod architecture;
 mod batch;
@@ -12,8 +14,12 @@ mod config;
 mod declared;
 mod files;
 mod fingerprint;
+mod head;
+mod loaded_side;
 mod modules;
+mod profile;
 mod settings;
+mod sides;
 mod tokenizer;
 mod tokenizer_limits;
 mod weights;
@@ -25,6 +31,8 @@ use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::token_matrix::TokenMatrix;
 use architecture::Architecture;
+use head::Dense;
+use loaded_side::LoadedSide;
 use tokenizer::{TextTokenizer, Tokenized};
 use weights::Weights;
 
@@ -32,17 +40,23 @@ pub use checkpoint::Checkpoint;
 pub use declared::{DeclaredEncoder, read_matrices};
 pub use fingerprint::Fingerprint;
 pub use modules::Pooling;
+pub(crate) use profile::Profile;
 pub use settings::EncoderSettings;
+pub use sides::Side;
+pub(crate) use sides::{DirectionWord, InteractionWord, RuleChoice, WeightsWord};
 pub use tokenizer::Token;
 
 /// What an encoder makes of one text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Encoded {
-    /// The last hidden states of the tokens that the settings keep, and the pooled vector of the text.
+    /// The last hidden states of the tokens that the settings keep, each through the model's layers for tokens (PyLate), and
+    /// the pooled vector of the text. Of a model with layers behind the pooling (`Dense`, as in JobBERT) it is one row, what
+    /// comes out of them, which is the pooled vector too: so every rule is the cosine that the model was trained for. Rows and
+    /// pooled vector are as they come, not normalised.
     pub matrix: TokenMatrix,
     /// Whether the text was longer than [`EncoderSettings::max_tokens`] and its end was left out.
     pub truncated: bool,
-    /// Tokens that come from the text itself, after truncation. With 0 (an empty text, or one of control characters
+    /// Tokens that come from the text itself (not those of a prompt), after truncation. With 0 (an empty text, or one of control characters
     /// only) the rows are those of the special tokens and mean nothing; the caller decides what to do.
     pub content_tokens: usize,
 }
@@ -66,6 +80,10 @@ struct Inner {
     fingerprint: Fingerprint,
     tokenizer: TextTokenizer,
     model: Box<dyn Architecture>,
+    /// What each row goes through behind the transformer.
+    token_layers: Vec<Dense>,
+    /// What each side does.
+    sides: Vec<LoadedSide>,
 }
 
 /// What is read of a model with certain settings, which may be lower than those asked for.
@@ -73,6 +91,8 @@ struct Loaded {
     settings: EncoderSettings,
     tokenizer: TextTokenizer,
     model: Box<dyn Architecture>,
+    token_layers: Vec<Dense>,
+    sides: Vec<LoadedSide>,
 }
 
 impl Loaded {
@@ -83,7 +103,10 @@ impl Loaded {
         let wanted = checkpoint.config().parameters();
         let weights = Weights::read(&checkpoint.weight_files()?, &wanted)?;
         let model = architecture::load(checkpoint.config(), &weights)?;
-        Ok(Self { settings, tokenizer, model })
+        let layers = checkpoint.profile().modules().token_layers.iter();
+        let token_layers = layers.map(|layer| Dense::load(checkpoint.dir(), layer)).collect::<Result<_>>()?;
+        let sides = LoadedSide::load_all(checkpoint, &tokenizer, settings.max_tokens)?;
+        Ok(Self { settings, tokenizer, model, token_layers, sides })
     }
 }
 
@@ -119,14 +142,27 @@ impl Encoder {
         Ok(Self::of(checkpoint, loaded))
     }
 
-    fn of(checkpoint: Checkpoint, Loaded { settings, tokenizer, model }: Loaded) -> Self {
+    fn of(checkpoint: Checkpoint, loaded: Loaded) -> Self {
+        let Loaded { settings, tokenizer, model, token_layers, sides } = loaded;
         let fingerprint = checkpoint.fingerprint(&settings);
-        Self { inner: Arc::new(Inner { checkpoint, settings, fingerprint, tokenizer, model }) }
+        let inner = Inner { checkpoint, settings, fingerprint, tokenizer, model, token_layers, sides };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The side that queries are embedded on; of a model with a head for each kind of text, that of the query's kind
+    /// (`occupation`, `skill`) where it is known.
+    pub fn query_side(&self, kind: Option<&str>) -> Side {
+        self.inner.checkpoint.profile().sides().query(kind)
+    }
+
+    /// The side that concepts of a kind are embedded on.
+    pub fn target_side(&self, kind: &str) -> Side {
+        self.inner.checkpoint.profile().sides().target(kind)
     }
 
     /// Values per row of the matrices.
     pub fn dim(&self) -> usize {
-        self.inner.checkpoint.config().hidden_size
+        self.inner.checkpoint.dim()
     }
 
     /// Identifies the embeddings: encoders with equal fingerprints make equal token matrices of equal texts.
@@ -149,14 +185,22 @@ impl Encoder {
         self.inner.checkpoint.name()
     }
 
-    /// Encodes one text, as it is, on the calling thread.
+    /// Encodes one text, as it is, on the calling thread; on the side of queries whose kind is not known.
     ///
     /// # Errors
     /// [`Error::EmptyText`] when the model has no special tokens and the text makes no token; [`Error::Encoder`] and
     /// [`Error::Matrix`] when the checkpoint contradicts itself (a token without an embedding, overflowing weights).
     pub fn encode(&self, text: &str) -> Result<Encoded> {
-        let tokenized = self.inner.tokenize(text)?;
-        let mut encoded = batch::forward(&self.inner, &[&tokenized])?;
+        self.encode_on(text, self.query_side(None))
+    }
+
+    /// As [`encode`](Self::encode), on one of this encoder's sides.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode), and [`Error::Encoder`] for the side of another encoder that has more of them.
+    pub fn encode_on(&self, text: &str, side: Side) -> Result<Encoded> {
+        let tokenized = self.inner.tokenize(text, side)?;
+        let mut encoded = batch::forward(&self.inner, side, &[&tokenized])?;
         encoded.pop().ok_or_else(|| self.inner.fault("the model returned no rows"))
     }
 
@@ -168,26 +212,55 @@ impl Encoder {
     /// # Errors
     /// As [`encode`](Self::encode), for the whole call; [`Error::Cancelled`] when the monitor says so.
     pub fn encode_batch<T: AsRef<str> + Sync>(&self, texts: &[T], monitor: &Monitor) -> Result<Vec<Encoded>> {
-        batch::encode(&self.inner, texts, true, monitor)
+        self.encode_batch_on(texts, self.query_side(None), monitor)
     }
 
-    /// As [`encode_batch`](Self::encode_batch), to the bit, batch after batch from the calling thread.
-    pub(crate) fn encode_batch_serially<T: AsRef<str> + Sync>(
+    /// As [`encode_batch`](Self::encode_batch), on one of this encoder's sides.
+    ///
+    /// # Errors
+    /// As [`encode_batch`](Self::encode_batch) and [`encode_on`](Self::encode_on).
+    pub fn encode_batch_on<T: AsRef<str> + Sync>(
         &self,
         texts: &[T],
+        side: Side,
         monitor: &Monitor,
     ) -> Result<Vec<Encoded>> {
-        batch::encode(&self.inner, texts, false, monitor)
+        batch::encode(&self.inner, texts, side, true, monitor)
     }
 
-    /// The tokens behind the rows of [`encode`](Self::encode)'s matrix, one for one and in the same order.
+    /// As [`encode_batch_on`](Self::encode_batch_on), to the bit, batch after batch from the calling thread.
+    pub(crate) fn encode_batch_serially_on<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        side: Side,
+        monitor: &Monitor,
+    ) -> Result<Vec<Encoded>> {
+        batch::encode(&self.inner, texts, side, false, monitor)
+    }
+
+    /// The tokens behind the rows of [`encode`](Self::encode)'s matrix, one for one and in the same order. Where that is one
+    /// row for the whole text, the text as one token.
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
     pub fn tokens(&self, text: &str) -> Result<Vec<Token>> {
-        let tokens = self.inner.tokenizer.tokens(text)?;
+        self.tokens_on(text, self.query_side(None))
+    }
+
+    /// As [`tokens`](Self::tokens), on one of this encoder's sides.
+    ///
+    /// # Errors
+    /// As [`encode_on`](Self::encode_on).
+    pub fn tokens_on(&self, text: &str, side: Side) -> Result<Vec<Token>> {
+        let loaded = self.inner.side(side)?;
+        let frame = &loaded.frame;
+        if loaded.head.is_some() {
+            return Ok(vec![Token { text: text.to_string(), start: 0, end: text.len(), special: false }]);
+        }
+        let tokens = self.inner.tokenizer.tokens(text, frame)?;
         let special: Vec<bool> = tokens.iter().map(|token| token.special).collect();
-        let keep = kept_rows(&special, self.inner.settings.special_tokens);
+        let ids = self.inner.tokenizer.tokenize(text, frame)?.ids;
+        let keep = kept_rows(&special, &loaded.skipped(&ids), self.inner.settings.special_tokens);
         Ok(tokens.into_iter().zip(keep).filter_map(|(token, keep)| keep.then_some(token)).collect())
     }
 }
@@ -205,8 +278,8 @@ impl std::fmt::Debug for Encoder {
 
 impl Inner {
     /// Tokenizes, and proves that every token has an embedding and that there is at least one.
-    fn tokenize(&self, text: &str) -> Result<Tokenized> {
-        let tokenized = self.tokenizer.tokenize(text)?;
+    fn tokenize(&self, text: &str, side: Side) -> Result<Tokenized> {
+        let tokenized = self.tokenizer.tokenize(text, &self.side(side)?.frame)?;
         if tokenized.ids.is_empty() {
             let text = text.chars().take(40).collect();
             return Err(Error::EmptyText { text, position: None, problem: "the tokenizer makes no token of it" });
@@ -221,16 +294,21 @@ impl Inner {
         }
     }
 
+    fn side(&self, side: Side) -> Result<&LoadedSide> {
+        self.sides.get(side.at()).ok_or_else(|| self.fault("the side is one of another encoder"))
+    }
+
     fn fault(&self, problem: impl Into<String>) -> Error {
         Error::Encoder { path: self.checkpoint.dir().to_path_buf(), problem: problem.into() }
     }
 }
 
-/// Which tokens become rows: those of the text, all of them with `special_tokens`, and all of them where the text has none
-/// of its own, so that there is always a row.
-fn kept_rows(special: &[bool], special_tokens: bool) -> Vec<bool> {
-    let keep_all = special_tokens || special.iter().all(|&special| special);
-    special.iter().map(|&special| keep_all || !special).collect()
+/// Which tokens become rows: those of the text, all of them with `special_tokens`, but none that are skipped; and all of them
+/// where that leaves none, so that there is always a row.
+fn kept_rows(special: &[bool], skipped: &[bool], special_tokens: bool) -> Vec<bool> {
+    let keep = |(special, skipped): (&bool, &bool)| (special_tokens || !special) && !skipped;
+    let keep: Vec<bool> = special.iter().zip(skipped).map(keep).collect();
+    if keep.contains(&true) { keep } else { vec![true; special.len()] }
 }
 
 #[cfg(test)]
@@ -245,8 +323,11 @@ mod tests {
 
     #[test]
     fn special_tokens_are_rows_when_asked_for_or_when_there_is_nothing_else() {
-        assert_eq!(kept_rows(&[true, false, true], false), [false, true, false]);
-        assert_eq!(kept_rows(&[true, false, true], true), [true; 3]);
-        assert_eq!(kept_rows(&[true, true], false), [true; 2]);
+        let none = [false; 3];
+        assert_eq!(kept_rows(&[true, false, true], &none, false), [false, true, false]);
+        assert_eq!(kept_rows(&[true, false, true], &none, true), [true; 3]);
+        assert_eq!(kept_rows(&[true; 3], &none, false), [true; 3]);
+        assert_eq!(kept_rows(&[true, false, false], &[false, true, false], true), [true, false, true]);
+        assert_eq!(kept_rows(&[true, false, true], &[false, true, false], false), [true; 3]);
     }
 }

@@ -1,10 +1,12 @@
 //! Text to token ids, cut to length the way `transformers` cuts.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use tokenizers::{Encoding, Tokenizer};
 
 use super::files::read_limited;
+use super::sides::Frame;
 use super::tokenizer_limits::{check, guarded};
 use crate::error::{Error, Result};
 
@@ -16,6 +18,7 @@ const BYTES_PER_TOKEN: usize = 128;
 const MAX_TEXT_BYTES: usize = 1 << 20;
 
 /// What errors about the whole file say first.
+const CANNOT: &str = "cannot tokenize";
 const NOT_USABLE: &str = "not a usable tokenizer";
 
 /// One token of a text, for explanations.
@@ -27,7 +30,8 @@ pub struct Token {
     pub start: usize,
     /// The end of that range.
     pub end: usize,
-    /// Whether the tokenizer added it (`[CLS]`, `[SEP]`), rather than finding it in the text.
+    /// Whether the encoder added it (`[CLS]`, `[SEP]`, a prompt, the marks of a PyLate model), rather than finding it in the
+    /// text.
     pub special: bool,
 }
 
@@ -35,17 +39,36 @@ pub struct Token {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tokenized {
     pub ids: Vec<u32>,
-    /// For each token whether the tokenizer added it.
+    /// For each token whether it was added, and does not come from the text.
     pub special: Vec<bool>,
+    /// How many tokens, from the first on, may be attended to; the others attend, and are not attended to. All of them but
+    /// where the side says otherwise.
+    pub attended: usize,
     /// Whether the end of the text was left out.
     pub truncated: bool,
 }
 
-/// A tokenizer that never pads and cuts to `max_tokens`, special tokens included.
+/// How many tokens a prompt has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PromptTokens {
+    /// With all special tokens.
+    pub all: usize,
+    /// Without the special token at the end.
+    pub leading: usize,
+}
+
+/// A token of a framed text.
+enum Piece {
+    /// The one at a place of the tokenizer's encoding.
+    Of(usize),
+    Marker,
+    Expansion,
+}
+
+/// A tokenizer that never pads, and cuts as the [`Frame`] of a text says, special tokens included.
 pub(crate) struct TextTokenizer {
     path: PathBuf,
     inner: Tokenizer,
-    max_tokens: usize,
     /// Tokens that are added to every text.
     added: usize,
 }
@@ -76,27 +99,60 @@ impl TextTokenizer {
                 got: max_tokens.to_string(),
             });
         }
-        Ok(Self { path: path.to_path_buf(), inner, max_tokens, added })
+        Ok(Self { path: path.to_path_buf(), inner, added })
     }
 
-    /// The ids of `text`.
-    pub(crate) fn tokenize(&self, text: &str) -> Result<Tokenized> {
-        let (encoding, cut) = self.encode_start(text, |start| self.inner.encode_fast(start, true))?;
-        let kept = self.kept(&encoding);
-        let ids = kept.iter().filter_map(|&at| encoding.get_ids().get(at).copied()).collect();
-        let special = kept.iter().map(|&at| is_special(&encoding, at)).collect();
-        Ok(Tokenized { ids, special, truncated: cut || kept.len() < encoding.len() })
+    /// The id of a token as the vocabulary spells it.
+    pub(crate) fn id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// How many tokens a prompt has by itself.
+    pub(crate) fn prompt_tokens(&self, prompt: &str) -> Result<PromptTokens> {
+        let encoding = guarded(&self.path, CANNOT, || self.inner.encode_fast(prompt.trim(), true))?;
+        let all = encoding.len();
+        Ok(PromptTokens { all, leading: all - usize::from(all > 0 && is_special(&encoding, all - 1)) })
+    }
+
+    /// The ids of `text` on a side.
+    pub(crate) fn tokenize(&self, text: &str, frame: &Frame) -> Result<Tokenized> {
+        let prompted = frame.prompted(text);
+        let (encoding, cut) = self.encode_start(&prompted, frame, |start| match frame.prompt.is_empty() {
+            true => self.inner.encode_fast(start, true),
+            // With the places that tell the tokens of the prompt.
+            false => self.inner.encode(start, true),
+        })?;
+        let kept = self.kept(&encoding, frame);
+        let truncated = cut || kept.len() < encoding.len();
+        let (pieces, attended) = frame.around(&kept);
+        let id = |piece: &Piece| match piece {
+            Piece::Of(at) => encoding.get_ids().get(*at).copied(),
+            Piece::Marker => frame.marker.as_ref().map(|(id, _)| *id),
+            Piece::Expansion => frame.expansion.as_ref().map(|expansion| expansion.id),
+        };
+        let ids = pieces.iter().filter_map(id).collect();
+        let special = pieces.iter().map(|piece| piece.is_special(&encoding, frame)).collect();
+        Ok(Tokenized { ids, special, attended, truncated })
     }
 
     /// The same tokens with their spelling and their place in the text.
-    pub(crate) fn tokens(&self, text: &str) -> Result<Vec<Token>> {
-        let (encoding, _) = self.encode_start(text, |start| self.inner.encode(start, true))?;
-        let token = |at: usize| {
-            let special = is_special(&encoding, at);
-            let (start, end) = whole_chars(text, encoding.get_offsets().get(at).copied().unwrap_or_default());
-            Token { text: encoding.get_tokens().get(at).cloned().unwrap_or_default(), start, end, special }
+    pub(crate) fn tokens(&self, text: &str, frame: &Frame) -> Result<Vec<Token>> {
+        let prompted = frame.prompted(text);
+        let (encoding, _) = self.encode_start(&prompted, frame, |start| self.inner.encode(start, true))?;
+        let added = |text: &str| Token { text: text.to_string(), start: 0, end: 0, special: true };
+        let token = |piece: &Piece| match piece {
+            Piece::Marker => added(frame.marker.as_ref().map_or("", |(_, spelling)| spelling)),
+            Piece::Expansion => added(frame.expansion.as_ref().map_or("", |expansion| &expansion.spelling)),
+            Piece::Of(at) => {
+                let special = piece.is_special(&encoding, frame);
+                let (start, end) = encoding.get_offsets().get(*at).copied().unwrap_or_default();
+                let place = |at: usize| at.saturating_sub(frame.prompt.len());
+                let (start, end) = whole_chars(text, (place(start), place(end)));
+                let text = encoding.get_tokens().get(*at).cloned().unwrap_or_default();
+                Token { text, start, end, special }
+            }
         };
-        Ok(self.kept(&encoding).into_iter().map(token).collect())
+        Ok(frame.around(&self.kept(&encoding, frame)).0.iter().map(token).collect())
     }
 
     /// Tokenizes enough of the start of a text to fill `max_tokens`, and says whether text was left out unseen.
@@ -107,14 +163,15 @@ impl TextTokenizer {
     fn encode_start<'t>(
         &self,
         text: &'t str,
+        frame: &Frame,
         encode: impl Fn(&'t str) -> tokenizers::Result<Encoding>,
     ) -> Result<(Encoding, bool)> {
-        let mut bytes = self.max_tokens.saturating_mul(BYTES_PER_TOKEN).min(MAX_TEXT_BYTES);
+        let mut bytes = frame.max_tokens.saturating_mul(BYTES_PER_TOKEN).min(MAX_TEXT_BYTES);
         loop {
             let start = start_of(text, bytes);
-            let encoding = guarded(&self.path, "cannot tokenize", || encode(start))?;
+            let encoding = guarded(&self.path, CANNOT, || encode(start))?;
             let cut = start.len() < text.len();
-            if !cut || bytes >= MAX_TEXT_BYTES || encoding.len() > self.max_tokens {
+            if !cut || bytes >= MAX_TEXT_BYTES || encoding.len() > frame.max_tokens {
                 return Ok((encoding, cut));
             }
             bytes = bytes.saturating_mul(8).min(MAX_TEXT_BYTES);
@@ -122,8 +179,9 @@ impl TextTokenizer {
     }
 
     /// Positions of the tokens that stay: all added ones, and as many of the text's own as fit, from the left.
-    fn kept(&self, encoding: &Encoding) -> Vec<usize> {
-        let mut room = self.max_tokens.saturating_sub(self.added);
+    fn kept(&self, encoding: &Encoding, frame: &Frame) -> Vec<usize> {
+        let added = self.added + usize::from(frame.marker.is_some());
+        let mut room = frame.max_tokens.saturating_sub(added);
         let stays = |at: &usize| {
             if is_special(encoding, *at) {
                 return true;
@@ -133,7 +191,41 @@ impl TextTokenizer {
             fits
         };
         // At most `max_tokens`, also where a tokenizer adds more to some texts than to others.
-        (0..encoding.len()).filter(stays).take(self.max_tokens).collect()
+        (0..encoding.len()).filter(stays).take(frame.max_tokens).collect()
+    }
+}
+
+impl Frame {
+    fn prompted<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.prompt.is_empty() { text.into() } else { format!("{}{text}", self.prompt).into() }
+    }
+
+    /// What the tokens that stay are framed with, and how many of all may be attended to.
+    fn around(&self, kept: &[usize]) -> (Vec<Piece>, usize) {
+        let marker = self.marker.iter().map(|_| Piece::Marker);
+        let (first, rest) = kept.split_at(kept.len().min(1));
+        let of = |places: &[usize]| places.iter().map(|&at| Piece::Of(at)).collect::<Vec<_>>();
+        let mut pieces: Vec<Piece> = of(first).into_iter().chain(marker).chain(of(rest)).collect();
+        let own = pieces.len();
+        match &self.expansion {
+            None => (pieces, own),
+            Some(expansion) => {
+                let missing = expansion.length.saturating_sub(own);
+                pieces.extend((0..missing).map(|_| Piece::Expansion));
+                let attended = if expansion.attend { pieces.len() } else { own };
+                (pieces, attended)
+            }
+        }
+    }
+}
+
+impl Piece {
+    /// Whether it was added: by the tokenizer or by the frame.
+    fn is_special(&self, encoding: &Encoding, frame: &Frame) -> bool {
+        let Piece::Of(at) = self else { return true };
+        // A token over the end of the prompt is one of the text.
+        let in_prompt = || encoding.get_offsets().get(*at).is_some_and(|(_, end)| *end <= frame.prompt.len());
+        is_special(encoding, *at) || (!frame.prompt.is_empty() && in_prompt())
     }
 }
 
@@ -160,89 +252,5 @@ fn start_of(text: &str, bytes: usize) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tiny(max_tokens: usize) -> TextTokenizer {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/encoder/tiny-bert/tokenizer.json");
-        TextTokenizer::read(&path, max_tokens).unwrap()
-    }
-
-    #[test]
-    fn padding_and_truncation_of_the_file_are_off() {
-        let tokenized = tiny(64).tokenize("data engineer").unwrap();
-        assert_eq!(tokenized.special, [true, false, false, false, true]);
-        let long = tiny(96).tokenize(&"data ".repeat(80)).unwrap();
-        assert_eq!((long.ids.len(), long.truncated), (82, false));
-    }
-
-    #[test]
-    fn truncation_keeps_the_special_tokens_and_the_first_pieces() {
-        let (all, cut) =
-            (tiny(64).tokenize("data engineer data").unwrap(), tiny(4).tokenize("data engineer data").unwrap());
-        assert_eq!(cut.ids, [&all.ids[..3], &all.ids[all.ids.len() - 1..]].concat());
-        assert_eq!((all.truncated, cut.truncated), (false, true));
-        assert_eq!(cut.special, [true, false, false, true]);
-        assert!(!tiny(3).tokenize("data").unwrap().truncated);
-    }
-
-    #[test]
-    fn no_room_for_a_token_is_an_error() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/encoder/tiny-bert/tokenizer.json");
-        assert!(matches!(TextTokenizer::read(&path, 2), Err(Error::InvalidOption { .. })));
-    }
-
-    #[test]
-    fn the_start_of_a_long_text_has_the_tokens_of_the_whole() {
-        let tokenizer = tiny(16);
-        for unit in ["data engineer ", "数据", "é\u{301}", "wielding-tools/", "🔧", "a  \t\n"] {
-            let long = unit.repeat(3000);
-            let whole = tokenizer.inner.encode_fast(long.as_str(), true).unwrap();
-            let expected: Vec<u32> = whole.get_ids().iter().copied().take(15).collect();
-            let tokenized = tokenizer.tokenize(&long).unwrap();
-            assert_eq!(tokenized.ids[..tokenized.ids.len() - 1], expected[..tokenized.ids.len() - 1], "{unit}");
-            assert_eq!(tokenized.truncated, whole.len() > 16, "{unit}");
-        }
-    }
-
-    #[test]
-    fn the_ids_of_every_family_are_those_of_its_golden_values() {
-        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/encoder");
-        for family in ["roberta", "xlm-roberta", "mpnet", "distilbert", "modernbert"] {
-            let tokenizer = TextTokenizer::read(&fixtures.join(format!("tiny-{family}/tokenizer.json")), 64).unwrap();
-            let golden = std::fs::read(fixtures.join(format!("golden_{family}.json"))).unwrap();
-            let golden: serde_json::Value = serde_json::from_slice(&golden).unwrap();
-            for case in golden["cases"].as_array().unwrap() {
-                let ids: Vec<u32> = serde_json::from_value(case["ids"].clone()).unwrap();
-                assert_eq!(tokenizer.tokenize(case["text"].as_str().unwrap()).unwrap().ids, ids, "{family} {case}");
-            }
-        }
-    }
-
-    #[test]
-    fn leading_blanks_do_not_hide_the_text() {
-        let text = format!("{}data", " ".repeat(100_000));
-        assert_eq!(tiny(16).tokenize(&text).unwrap(), tiny(16).tokenize("data").unwrap());
-    }
-
-    #[test]
-    fn ranges_are_widened_to_characters_of_the_text() {
-        let text = "aé数";
-        assert_eq!(whole_chars(text, (0, 1)), (0, 1));
-        assert_eq!(whole_chars(text, (2, 2)), (1, 3));
-        assert_eq!(whole_chars(text, (4, 5)), (3, 6));
-        assert_eq!(whole_chars(text, (5, usize::MAX)), (3, 6));
-        assert_eq!(whole_chars(text, (usize::MAX, 0)), (6, 6));
-    }
-
-    #[test]
-    fn tokens_tell_their_spelling_and_place() {
-        let text = "Café data";
-        let tokenizer = tiny(64);
-        let tokens = tokenizer.tokens(text).unwrap();
-        assert_eq!(tokens.len(), tokenizer.tokenize(text).unwrap().ids.len());
-        assert_eq!(tokens[0], Token { text: "[CLS]".into(), start: 0, end: 0, special: true });
-        assert_eq!(&text[tokens[1].start..tokens[1].end], "Café");
-        assert_eq!((tokens[1].text.as_str(), tokens[2].text.as_str()), ("cafe", "data"));
-    }
-}
+#[path = "tokenizer_tests.rs"]
+mod tests;

@@ -2,29 +2,45 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::encoder::{Checkpoint, Encoder, EncoderSettings};
+use crate::encoder::{Checkpoint, Encoder, EncoderSettings, Profile};
 use crate::error::{Error, Result};
 use crate::storage::catalog::{EncoderRecord, SettingsRecord};
-use crate::storage::{Paths, hex};
+use crate::storage::segment::SideKey;
+use crate::storage::{Models, Paths, hex};
 
 /// The encoders that have been asked for, by fingerprint: loaded once, shared by all spaces.
 #[derive(Debug, Default)]
-pub(super) struct LoadedEncoders(Mutex<HashMap<[u8; 32], Encoder>>);
+pub(super) struct LoadedEncoders {
+    encoders: Mutex<HashMap<[u8; 32], Encoder>>,
+    /// What is known of encoders that need not be loaded for it.
+    profiles: Mutex<HashMap<[u8; 32], Arc<Profile>>>,
+}
 
 impl LoadedEncoders {
     /// The encoder of a record, loaded from the index's own copy of the model.
     pub(super) fn get(&self, paths: &Paths, record: &EncoderRecord) -> Result<Encoder> {
         // A panic while the lock was held leaves a map that is still correct. Loading under the lock keeps several
         // threads that ask at once from loading the model several times.
-        let mut loaded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut loaded = self.encoders.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(encoder) = loaded.get(&record.fingerprint) {
             return Ok(encoder.clone());
         }
         let encoder = load(paths, record)?;
         loaded.insert(record.fingerprint, encoder.clone());
         Ok(encoder)
+    }
+
+    /// What is known of the encoder of a record; none of one that runs elsewhere.
+    pub(super) fn profile(&self, paths: &Paths, record: &EncoderRecord) -> Result<Option<Arc<Profile>>> {
+        let mut known = self.profiles.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(profile) = known.get(&record.fingerprint) {
+            return Ok(Some(Arc::clone(profile)));
+        }
+        let Some(profile) = profile(paths, record)?.map(Arc::new) else { return Ok(None) };
+        known.insert(record.fingerprint, Arc::clone(&profile));
+        Ok(Some(profile))
     }
 }
 
@@ -53,9 +69,22 @@ pub(super) fn check_runs_here(record: &EncoderRecord) -> Result<&SettingsRecord>
     })
 }
 
-/// The fingerprint that the model files in a folder have now.
-pub(super) fn fingerprint(folder: &Path, settings: &SettingsRecord) -> Result<[u8; 32]> {
-    Ok(*Checkpoint::open(folder)?.fingerprint(&from_record(settings)).as_bytes())
+/// What the model files inside an index say now.
+pub(super) struct ModelFiles;
+
+impl Models for ModelFiles {
+    fn fingerprint(&self, folder: &Path, settings: &SettingsRecord) -> Result<[u8; 32]> {
+        Ok(*Checkpoint::open(folder)?.fingerprint(&from_record(settings)).as_bytes())
+    }
+
+    fn side_key(&self, folder: &Path, kind: &str) -> Result<SideKey> {
+        Ok(Profile::read(folder)?.target_key(kind))
+    }
+}
+
+/// What is known of an encoder without loading it; none of one that runs elsewhere.
+pub(super) fn profile(paths: &Paths, record: &EncoderRecord) -> Result<Option<Profile>> {
+    record.settings.map(|_| Profile::read(&paths.encoder(&record.fingerprint))).transpose()
 }
 
 /// The catalog's record of an encoder.

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::report::{IngestReport, Previous, kinds_in_order};
 use crate::error::Result;
 use crate::monitor::{Monitor, Stage};
-use crate::ontology::{Forms, Release};
+use crate::ontology::{Forms, Kind, Release};
 use crate::storage::catalog::{CatalogRead, EncoderRecord, FormRef, Numbered, ReleaseRecord, content_hash};
-use crate::storage::segment::{SegmentBuilder, TextHash, text_hash};
+use crate::storage::segment::{SegmentBuilder, SideKey, TextHash, text_hash};
 use crate::storage::{SEGMENT_BYTES, WriteStore};
 use crate::token_matrix::TokenMatrix;
 
@@ -22,15 +22,21 @@ pub struct IngestOptions {
     pub forms: Forms,
 }
 
-/// Embeds texts; returns each text's matrix and whether the text was truncated.
-pub(super) type Embed<'a> = dyn FnMut(&[&str], &Monitor) -> Result<Vec<(TokenMatrix, bool)>> + 'a;
+/// What an ingest asks of the encoder.
+pub(super) trait Embed {
+    /// What tells embeddings of concepts of a kind from those of others with the same texts.
+    fn side_key(&self, kind: &Kind) -> SideKey;
+
+    /// Embeds texts of concepts of a kind; returns each text's matrix and whether the text was truncated.
+    fn embed(&mut self, texts: &[&str], kind: &Kind, monitor: &Monitor) -> Result<Vec<(TokenMatrix, bool)>>;
+}
 
 /// Ingests a release into the writer's uncommitted state. On error that state is forgotten.
 pub(super) fn ingest(
     store: &mut WriteStore,
     release: &Release,
     options: &IngestOptions,
-    embed: &mut Embed,
+    embed: &mut dyn Embed,
     monitor: &Monitor,
 ) -> Result<IngestReport> {
     let (encoder, record) = store.catalog()?.current_encoder()?;
@@ -39,7 +45,10 @@ pub(super) fn ingest(
     let equal = |old: &ReleaseRecord| {
         old.content == content_hash(release) && old.encoder == encoder && old.all_forms == (forms == Forms::All)
     };
-    let texts = distinct_texts(release, forms);
+    let sides: HashMap<Kind, SideKey> =
+        kinds_in_order(release).into_iter().map(|kind| (kind.clone(), embed.side_key(kind))).collect();
+    let hash = |kind: &Kind, text: &str| text_hash(text, sides.get(kind).unwrap_or(&None));
+    let texts = distinct_texts(release, forms, &hash);
     if same.as_ref().is_some_and(|(_, old)| equal(old)) {
         let report = IngestReport::new(release, texts.len(), &Previous::of(store, same)?);
         return Ok(IngestReport { unchanged: true, ..report });
@@ -48,7 +57,7 @@ pub(super) fn ingest(
     let previous = Previous::of(store, last)?;
     let mut embedder = Embedder { encoder, record, embedded: 0, truncated: 0, staged: 0, places: BTreeMap::new() };
     let placed = place_texts(store, &mut embedder, &texts, embed, monitor).and_then(|places| {
-        let place = |text: &str| places.get(&text_hash(text)).copied();
+        let place = |kind: &Kind, text: &str| places.get(&hash(kind, text)).copied();
         store.change(|store| {
             let catalog = store.catalog()?;
             catalog.put_embeddings(encoder, &embedder.places)?;
@@ -71,14 +80,25 @@ fn same_line(record: &ReleaseRecord, release: &Release) -> bool {
     record.ontology == release.ontology() && record.language == release.language()
 }
 
-/// The surface forms of a release, each once, with the number of the first kind that has it: a space's rows lie together.
-fn distinct_texts(release: &Release, forms: Forms) -> Vec<(&str, u32)> {
+/// A surface form, on the side of the first kind that has it there.
+struct Text<'r> {
+    text: &'r str,
+    kind: &'r Kind,
+    /// The number of the kind: a space's rows lie together.
+    run: u32,
+    hash: TextHash,
+}
+
+/// The surface forms of a release, each once on each side of the encoder, kind after kind.
+fn distinct_texts<'r>(release: &'r Release, forms: Forms, hash: &dyn Fn(&Kind, &str) -> TextHash) -> Vec<Text<'r>> {
     let mut seen = HashSet::new();
-    let of_kind = |(kind, run)| {
+    let of_kind = |(kind, run): (&'r Kind, u32)| {
         let concepts = release.concepts().iter().filter(move |concept| &concept.kind == kind);
-        concepts.flat_map(move |concept| forms.of(concept)).map(move |text| (text, run))
+        let texts = concepts.flat_map(move |concept| forms.of(concept));
+        texts.map(move |text| Text { text, kind, run, hash: hash(kind, text) })
     };
-    kinds_in_order(release).into_iter().zip(0..).flat_map(of_kind).filter(|(text, _)| seen.insert(*text)).collect()
+    let texts = kinds_in_order(release).into_iter().zip(0..).flat_map(of_kind);
+    texts.filter(|text| seen.insert(text.hash)).collect()
 }
 
 /// What is being embedded, and where it went.
@@ -93,30 +113,18 @@ struct Embedder {
     places: BTreeMap<TextHash, FormRef>,
 }
 
-/// A text that has no embedding yet.
-struct Missing<'t> {
-    text: &'t str,
-    run: u32,
-    hash: TextHash,
-}
-
 /// Finds or makes the embedding of each text.
 fn place_texts(
     store: &mut WriteStore,
     embedder: &mut Embedder,
-    texts: &[(&str, u32)],
-    embed: &mut Embed,
+    texts: &[Text],
+    embed: &mut dyn Embed,
     monitor: &Monitor,
 ) -> Result<HashMap<TextHash, FormRef>> {
-    let hashes: Vec<TextHash> = texts.iter().map(|(text, _)| text_hash(text)).collect();
+    let hashes: Vec<TextHash> = texts.iter().map(|text| text.hash).collect();
     let known = store.embedded(embedder.encoder, &hashes)?;
-    let missing: Vec<Missing> = texts
-        .iter()
-        .zip(&hashes)
-        .zip(&known)
-        .filter(|(_, place)| place.is_none())
-        .map(|((&(text, run), &hash), _)| Missing { text, run, hash })
-        .collect();
+    let missing: Vec<&Text> =
+        texts.iter().zip(&known).filter(|(_, place)| place.is_none()).map(|(text, _)| text).collect();
     embedder.embed_all(store, &missing, embed, monitor)?;
     let known = hashes.iter().zip(known).filter_map(|(hash, place)| Some((*hash, place?)));
     Ok(known.chain(embedder.places.iter().map(|(hash, place)| (*hash, *place))).collect())
@@ -126,16 +134,21 @@ impl Embedder {
     fn embed_all(
         &mut self,
         store: &mut WriteStore,
-        missing: &[Missing],
-        embed: &mut Embed,
+        missing: &[&Text],
+        embed: &mut dyn Embed,
         monitor: &Monitor,
     ) -> Result<()> {
         let mut builder = self.new_builder()?;
         let mut waiting: Vec<TextHash> = Vec::new();
-        for (part, texts) in missing.chunks(PART).enumerate() {
+        let same_side = missing.chunk_by(|a, b| embed.side_key(a.kind) == embed.side_key(b.kind));
+        let parts: Vec<&[&Text]> = same_side.flat_map(|of_side| of_side.chunks(PART)).collect();
+        let mut done = 0;
+        for texts in parts {
             monitor.check()?;
             let of_part: Vec<&str> = texts.iter().map(|missing| missing.text).collect();
-            let embedded = embed(&of_part, &monitor.part((part * PART) as u64, missing.len() as u64))?;
+            let Some(kind) = texts.first().map(|missing| missing.kind) else { continue };
+            let embedded = embed.embed(&of_part, kind, &monitor.part(done, missing.len() as u64))?;
+            done += texts.len() as u64;
             for (missing, (matrix, truncated)) in texts.iter().zip(embedded) {
                 builder.push(missing.run, missing.hash, &matrix)?;
                 waiting.push(missing.hash);

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `space.rs` | [`Space`]: the concepts of one kind |
 //! | `ranking.rs` | ranking them for texts and token matrices |
+//! | `rules.rs` | the rule of rankings that ask for none |
 //! | `pool.rs` | the threads that rankings run on |
 //! | `explain.rs` | explaining a hit |
 //! | `writer.rs` | [`IndexWriter`]: ingesting, dropping, compacting |
@@ -19,6 +20,7 @@ mod ingest;
 mod pool;
 mod ranking;
 mod report;
+mod rules;
 mod space;
 mod writer;
 
@@ -192,7 +194,7 @@ impl WorkIndex {
     pub fn verify(&self, monitor: &Monitor) -> Result<VerifyReport> {
         loop {
             let snapshot = self.inner.store.snapshot()?;
-            let report = verify(&snapshot, &encoders::fingerprint, monitor)?;
+            let report = verify(&snapshot, &encoders::ModelFiles, monitor)?;
             // A writer that collects meanwhile removes files which this state names and the newest does not.
             let generation = snapshot.catalog().generation();
             let newest = self.inner.store.snapshot()?.catalog().generation();

@@ -15,13 +15,13 @@ use crate::token_matrix::TokenMatrix;
 const PART: usize = 256;
 
 impl Space {
-    /// Ranks the space for a text.
+    /// Ranks the space for a text; by the space's [default rule](Self::default_rule) unless the options have one.
     ///
     /// # Errors
     /// [`Error::EmptyText`] for a text with nothing to embed, [`Error::InvalidOption`] for a rule out of its range or a
     /// space whose encoder runs elsewhere, and what a damaged index gives.
     pub fn rank(&self, text: &str, options: &RankOptions) -> Result<Ranking> {
-        let rankings = self.rank_rules(text, options, std::slice::from_ref(&options.rule))?;
+        let rankings = self.rank_rules(text, options, &[self.rule(options)?])?;
         rankings.into_iter().next().ok_or_else(no_ranking)
     }
 
@@ -43,12 +43,16 @@ impl Space {
         let text = text.trim();
         check_not_empty(text)?;
         let encoder = self.encoder()?;
-        let encoded = self.inner.pool.run(self.serial(options), || encoder.encode(text))?;
+        let encoded = self
+            .inner
+            .pool
+            .run(self.serial(options), || encoder.encode_on(text, encoder.query_side(options.query_kind.as_deref())))?;
         check_has_tokens(text, &encoded)?;
         let query = self.prepare(&encoded.matrix)?;
         let asked = Asked::new(self, options, rules)?;
         let outcomes = asked.answer(std::slice::from_ref(&query), &Monitor::silent())?;
-        outcomes.into_iter().flatten().map(|outcome| self.ranking(Some(text), encoded.truncated, outcome)).collect()
+        let outcomes = outcomes.into_iter().flatten().zip(rules);
+        outcomes.map(|(outcome, rule)| self.ranking(Some(text), encoded.truncated, *rule, outcome)).collect()
     }
 
     /// Ranks the space for many texts at once: encoded and scored in batches, on all cores.
@@ -64,9 +68,9 @@ impl Space {
         options: &RankOptions,
         monitor: &Monitor,
     ) -> Result<Vec<Ranking>> {
-        let mut rankings = Vec::with_capacity(texts.len());
+        let (rule, mut rankings) = (self.rule(options)?, Vec::with_capacity(texts.len()));
         self.answer_texts(texts, options, monitor, |text, truncated, outcome| {
-            rankings.push(self.ranking(Some(text), truncated, outcome)?);
+            rankings.push(self.ranking(Some(text), truncated, rule, outcome)?);
             Ok(())
         })?;
         Ok(rankings)
@@ -112,9 +116,9 @@ impl Space {
         options: &RankOptions,
         monitor: &Monitor,
     ) -> Result<Vec<Ranking>> {
-        let mut rankings = Vec::with_capacity(matrices.len());
+        let (rule, mut rankings) = (self.rule(options)?, Vec::with_capacity(matrices.len()));
         self.answer_matrices(matrices, options, monitor, |outcome| {
-            rankings.push(self.ranking(None, false, outcome)?);
+            rankings.push(self.ranking(None, false, rule, outcome)?);
             Ok(())
         })?;
         Ok(rankings)
@@ -139,6 +143,14 @@ impl Space {
         })
     }
 
+    /// The rule of a ranking, in its range.
+    pub(super) fn rule(&self, options: &RankOptions) -> Result<Rule> {
+        match options.rule {
+            Some(rule) => rule.validate().map(|()| rule),
+            None => self.default_rule(),
+        }
+    }
+
     /// Whether a ranking stays on the calling thread.
     fn serial(&self, options: &RankOptions) -> bool {
         options.serial || self.inner.pool.is_serial()
@@ -151,7 +163,7 @@ impl Space {
         monitor: &Monitor,
         mut each: impl FnMut(&str, bool, Outcome) -> Result<()>,
     ) -> Result<()> {
-        options.rule.validate()?;
+        let rules = [self.rule(options)?];
         let texts: Vec<&str> = texts.iter().map(|text| text.as_ref().trim()).collect();
         for (at, text) in texts.iter().enumerate() {
             check_not_empty(text).map_err(|error| error.in_batch(at))?;
@@ -159,14 +171,15 @@ impl Space {
         if texts.is_empty() {
             return Ok(());
         }
-        let (encoder, rules) = (self.encoder()?, [options.rule]);
+        let encoder = self.encoder()?;
+        let side = encoder.query_side(options.query_kind.as_deref());
         let asked = Asked::new(self, options, &rules)?;
         for (part, of_part) in texts.chunks(PART).enumerate() {
             let first = part * PART;
             let monitor = monitor.part(first as u64, texts.len() as u64);
             let encode = || match self.serial(options) {
-                true => encoder.encode_batch_serially(of_part, &monitor),
-                false => encoder.encode_batch(of_part, &monitor),
+                true => encoder.encode_batch_serially_on(of_part, side, &monitor),
+                false => encoder.encode_batch_on(of_part, side, &monitor),
             };
             let encoded = self.inner.pool.run(self.serial(options), encode).map_err(|error| error.in_part(first))?;
             for (at, (text, encoded)) in of_part.iter().zip(&encoded).enumerate() {
@@ -188,8 +201,7 @@ impl Space {
         monitor: &Monitor,
         mut each: impl FnMut(Outcome) -> Result<()>,
     ) -> Result<()> {
-        options.rule.validate()?;
-        let rules = [options.rule];
+        let rules = [self.rule(options)?];
         let asked = Asked::new(self, options, &rules)?;
         for (part, of_part) in matrices.chunks(PART).enumerate() {
             let monitor = monitor.part((part * PART) as u64, matrices.len() as u64);
@@ -199,7 +211,7 @@ impl Space {
         Ok(())
     }
 
-    fn ranking(&self, query: Option<&str>, truncated: bool, outcome: Outcome) -> Result<Ranking> {
+    fn ranking(&self, query: Option<&str>, truncated: bool, rule: Rule, outcome: Outcome) -> Result<Ranking> {
         let exact = query.map(|query| self.exact_matches(query)).transpose()?.unwrap_or_default();
         let targets = &self.inner.data.targets;
         let hit = |(at, scored): (usize, Scored)| {
@@ -212,7 +224,7 @@ impl Space {
         };
         let hits = outcome.scored.into_iter().enumerate().map(hit).collect();
         let (query, space) = (query.map(str::to_string), self.name().clone());
-        Ok(Ranking { query, truncated, space, certificate: outcome.certificate, hits })
+        Ok(Ranking { query, truncated, space, rule, certificate: outcome.certificate, hits })
     }
 }
 

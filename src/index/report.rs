@@ -16,7 +16,7 @@ pub struct IngestReport {
     pub previous: Option<String>,
     /// What changed, kind by kind.
     pub kinds: Vec<KindReport>,
-    /// Distinct surface forms of the release.
+    /// Distinct surface forms of the release; each once on each side of an encoder that treats kinds of concepts differently.
     pub texts: usize,
     /// Surface forms that were embedded now; the others had been before.
     pub embedded: usize,

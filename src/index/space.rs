@@ -4,8 +4,10 @@ use std::sync::{Arc, OnceLock};
 
 use super::encoders::LoadedEncoders;
 use super::pool::Pool;
-use crate::encoder::Encoder;
+use super::rules;
+use crate::encoder::{Encoder, Profile};
 use crate::error::{Error, Result};
+use crate::late_interaction::Rule;
 use crate::late_interaction::query::PreparedQuery;
 use crate::late_interaction::rotation::Rotation;
 use crate::ontology::{Concept, Kind, SpaceName, fold_label};
@@ -49,6 +51,27 @@ impl Space {
     pub(super) fn encoder(&self) -> Result<Encoder> {
         let Inner { snapshot, data, encoders, .. } = &*self.inner;
         encoders.get(snapshot.paths(), &data.encoder)
+    }
+
+    /// What is known of it without loading it; none where it runs elsewhere.
+    pub(super) fn profile(&self) -> Result<Option<Arc<Profile>>> {
+        let Inner { snapshot, data, encoders, .. } = &*self.inner;
+        encoders.profile(snapshot.paths(), &data.encoder)
+    }
+
+    /// The rule of rankings that ask for none: the one that the space's encoder is for, or else [`Rule::default`].
+    ///
+    /// The `workindex.json` of a model directory says it. Without one it is MaxSim over the query's tokens for PyLate (ColBERT)
+    /// models, and the cosine of the pooled vectors for models with layers behind the pooling (JobBERT).
+    ///
+    /// # Errors
+    /// [`Error::Encoder`] when the model files inside the index are damaged.
+    pub fn default_rule(&self) -> Result<Rule> {
+        let Inner { snapshot, data, .. } = &*self.inner;
+        match self.profile()? {
+            Some(profile) => rules::default_rule(&profile, &snapshot.paths().encoder(&data.encoder.fingerprint)),
+            None => Ok(Rule::default()),
+        }
     }
 
     /// The scan of all targets, laid out when it is first asked for.

@@ -1,16 +1,19 @@
 //! The one writer of an index.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::encoders;
-use super::ingest::{self, IngestOptions};
+use super::ingest::{self, Embed, IngestOptions};
 use super::report::IngestReport;
-use crate::encoder::{DeclaredEncoder, Encoder};
+use super::rules;
+use crate::encoder::{DeclaredEncoder, Encoder, Profile};
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
-use crate::ontology::{Release, SpaceName};
+use crate::ontology::{Kind, Release, SpaceName};
 use crate::storage::catalog::{CatalogRead, EncoderRecord};
-use crate::storage::{Reclaimed, WriteStore};
+use crate::storage::segment::SideKey;
+use crate::storage::{Paths, Reclaimed, WriteStore};
 use crate::token_matrix::TokenMatrix;
 
 /// An index opened for writing: one at a time, over all processes. Readers are not disturbed.
@@ -40,10 +43,13 @@ impl IndexWriter {
     /// Creates an index whose texts the encoder embeds. The model's files are copied into it.
     ///
     /// # Errors
-    /// [`Error::AlreadyExists`] when something other than an empty folder is at the path, [`Error::Io`].
+    /// [`Error::AlreadyExists`] when something other than an empty folder is at the path, [`Error::Encoder`] for a scoring
+    /// rule in `workindex.json` that is out of its range, [`Error::Io`].
     pub fn create(path: impl AsRef<Path>, encoder: &Encoder) -> Result<Self> {
         let record = encoders::to_record(encoder);
         let checkpoint = encoder.checkpoint();
+        // What the model says of its use is refused now, not at the first ranking.
+        rules::default_rule(checkpoint.profile(), checkpoint.dir())?;
         let store = WriteStore::create(path.as_ref(), &record, Some((checkpoint.dir(), checkpoint.files())))?;
         Ok(Self { store, encoder: Some(encoder.clone()) })
     }
@@ -81,16 +87,9 @@ impl IndexWriter {
         let paths = self.store.paths().clone();
         let (_, record) = self.store.catalog()?.current_encoder()?;
         encoders::check_runs_here(&record)?;
+        let profile = encoders::profile(&paths, &record)?;
         let Self { store, encoder } = self;
-        let mut embed = |texts: &[&str], monitor: &Monitor| {
-            // Loaded at the first text that has no embedding yet: an update often has none.
-            let encoder = match encoder {
-                Some(encoder) => encoder,
-                None => encoder.insert(encoders::load(&paths, &record)?),
-            };
-            let encoded = encoder.encode_batch(texts, monitor)?;
-            Ok(encoded.into_iter().map(|encoded| (encoded.matrix, encoded.truncated)).collect())
-        };
+        let mut embed = WithEncoder { paths: &paths, record: &record, profile: profile.as_ref(), encoder };
         ingest::ingest(store, release, options, &mut embed, monitor)
     }
 
@@ -129,13 +128,8 @@ impl IndexWriter {
         }
         let labels = concepts.iter().map(|concept| concept.label.as_str());
         // Reversed, so that the first of several equal labels is the one that stays.
-        let by_label: std::collections::HashMap<&str, &TokenMatrix> = labels.zip(matrices).rev().collect();
-        let mut embed = |texts: &[&str], _: &Monitor| {
-            let of_text = |text: &&str| by_label.get(text).map(|matrix| ((*matrix).clone(), false));
-            let missing =
-                || Error::Matrix { expected: "a matrix for each label".to_string(), got: "fewer".to_string() };
-            texts.iter().map(of_text).collect::<Option<Vec<_>>>().ok_or_else(missing)
-        };
+        let by_label: HashMap<&str, &TokenMatrix> = labels.zip(matrices).rev().collect();
+        let mut embed = MadeElsewhere { by_label };
         ingest::ingest(&mut self.store, release, &IngestOptions::default(), &mut embed, monitor)
     }
 
@@ -192,6 +186,47 @@ impl IndexWriter {
     /// As [`commit`](Self::commit), and [`Error::Cancelled`].
     pub fn compact(&mut self, monitor: &Monitor) -> Result<Reclaimed> {
         self.store.compact(monitor)
+    }
+}
+
+/// Embeds with the index's encoder.
+struct WithEncoder<'a> {
+    paths: &'a Paths,
+    record: &'a EncoderRecord,
+    profile: Option<&'a Profile>,
+    encoder: &'a mut Option<Encoder>,
+}
+
+impl Embed for WithEncoder<'_> {
+    fn side_key(&self, kind: &Kind) -> SideKey {
+        self.profile.and_then(|profile| profile.target_key(kind.as_str()))
+    }
+
+    fn embed(&mut self, texts: &[&str], kind: &Kind, monitor: &Monitor) -> Result<Vec<(TokenMatrix, bool)>> {
+        // Loaded at the first text that has no embedding yet: an update often has none.
+        let encoder = match &mut *self.encoder {
+            Some(encoder) => encoder,
+            none => none.insert(encoders::load(self.paths, self.record)?),
+        };
+        let encoded = encoder.encode_batch_on(texts, encoder.target_side(kind.as_str()), monitor)?;
+        Ok(encoded.into_iter().map(|encoded| (encoded.matrix, encoded.truncated)).collect())
+    }
+}
+
+/// Takes token matrices of labels as embeddings.
+struct MadeElsewhere<'a> {
+    by_label: HashMap<&'a str, &'a TokenMatrix>,
+}
+
+impl Embed for MadeElsewhere<'_> {
+    fn side_key(&self, _: &Kind) -> SideKey {
+        None
+    }
+
+    fn embed(&mut self, texts: &[&str], _: &Kind, _: &Monitor) -> Result<Vec<(TokenMatrix, bool)>> {
+        let of_text = |text: &&str| self.by_label.get(text).map(|matrix| ((*matrix).clone(), false));
+        let missing = || Error::Matrix { expected: "a matrix for each label".to_string(), got: "fewer".to_string() };
+        texts.iter().map(of_text).collect::<Option<Vec<_>>>().ok_or_else(missing)
     }
 }
 

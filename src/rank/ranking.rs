@@ -18,7 +18,8 @@ use crate::ontology::SpaceName;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RankOptions {
     pub(crate) k: Option<usize>,
-    pub(crate) rule: Rule,
+    pub(crate) rule: Option<Rule>,
+    pub(crate) query_kind: Option<String>,
     pub(crate) filter: Option<Filter>,
     pub(crate) serial: bool,
 }
@@ -34,9 +35,17 @@ impl RankOptions {
         Self::default()
     }
 
-    /// Ranks by another rule than the default.
+    /// Ranks by this rule, and not by the one that the space's encoder is for (see
+    /// [`Space::default_rule`](crate::Space::default_rule)).
     pub fn rule(mut self, rule: Rule) -> Self {
-        self.rule = rule;
+        self.rule = Some(rule);
+        self
+    }
+
+    /// Says what the query is: `skill`, `occupation`. Encoders with a head for each kind of text (JobBERT) embed it by that
+    /// of its kind; to all others it is the same.
+    pub fn query_kind(mut self, kind: impl Into<String>) -> Self {
+        self.query_kind = Some(kind.into());
         self
     }
 
@@ -94,6 +103,8 @@ pub struct Ranking {
     /// The space that was ranked, with its release.
     #[serde(serialize_with = "as_text")]
     pub space: SpaceName,
+    /// The rule that it was ranked by.
+    pub rule: Rule,
     /// How the exactness of the ranking came about.
     pub certificate: Certificate,
     /// The hits.

@@ -23,7 +23,7 @@ pub(super) fn make(targets: &[Vec<usize>], forms: &[(usize, TokenMatrix)]) -> (t
         let mut builder = SegmentBuilder::new(fingerprint, dim as usize).unwrap();
         let of_segment = (0..forms.len()).filter(|&form| forms[form].0 == segment);
         for form in of_segment.clone() {
-            builder.push(0, text_hash(&text(form)), &forms[form].1).unwrap();
+            builder.push(0, text_hash(&text(form), &None), &forms[form].1).unwrap();
         }
         places.extend(of_segment.map(text).zip(store.stage(encoder, builder).unwrap()));
     }
@@ -33,7 +33,7 @@ pub(super) fn make(targets: &[Vec<usize>], forms: &[(usize, TokenMatrix)]) -> (t
         concept.alternative_labels = of_target[1..].iter().map(|&form| text(form)).collect();
         builder.add(concept, "list", at as u64 + 1);
     }
-    let (release, place) = (builder.finish().0, |text: &str| places.get(text).copied());
+    let (release, place) = (builder.finish().0, |_: &Kind, text: &str| places.get(text).copied());
     store.catalog().unwrap().put_release(&release, Forms::All, encoder, &place).unwrap();
     // Staging has marked the store as changed.
     assert!(store.commit().unwrap());

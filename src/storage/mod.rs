@@ -29,5 +29,5 @@ pub(crate) use commit::WriteStore;
 pub(crate) use model_files::total_bytes;
 pub(crate) use paths::{Paths, hex};
 pub(crate) use snapshot::{ReadStore, Snapshot, SpaceData};
-pub(crate) use verify::verify;
+pub(crate) use verify::{Models, verify};
 pub use verify::{Problem, VerifyReport};

@@ -1,13 +1,13 @@
 //! Reads everything and checks everything.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::catalog::tables::{self, Tables};
-use super::catalog::{AliasList, CatalogRead, ReleaseRecord, SegmentRecord};
+use super::catalog::{AliasList, CatalogRead, EncoderRecord, ReleaseRecord, SegmentRecord, SettingsRecord};
 use super::paths::hex;
-use super::segment::{Segment, text_hash};
+use super::segment::{Segment, SideKey, text_hash};
 use super::snapshot::Snapshot;
 use super::{fs, model_files};
 use crate::error::{Error, Result};
@@ -43,27 +43,34 @@ pub struct Problem {
     pub problem: String,
 }
 
-/// Recomputes the fingerprint of an encoder's model directory with given settings. Storage knows no model.
-pub(crate) type Fingerprint<'a> = &'a dyn Fn(&std::path::Path, &super::catalog::SettingsRecord) -> Result<[u8; 32]>;
+/// What is asked about the model directories that an index holds. Storage knows no model.
+pub(crate) trait Models {
+    /// The fingerprint that the files in a folder have now, with given settings.
+    fn fingerprint(&self, folder: &Path, settings: &SettingsRecord) -> Result<[u8; 32]>;
+
+    /// What the addresses of the embeddings of concepts of a kind contain.
+    fn side_key(&self, folder: &Path, kind: &str) -> Result<SideKey>;
+}
 
 /// Checks a snapshot: every segment against its hash, every record against the others, every surface form's text
 /// against the hash beside its token matrix, every encoder's files against its fingerprint.
 ///
 /// # Errors
 /// Only [`Error::Cancelled`]; what is wrong with the index is in the report.
-pub(crate) fn verify(snapshot: &Snapshot, fingerprint: Fingerprint, monitor: &Monitor) -> Result<VerifyReport> {
+pub(crate) fn verify(snapshot: &Snapshot, models: &dyn Models, monitor: &Monitor) -> Result<VerifyReport> {
     let mut check =
-        Check { snapshot, monitor, report: VerifyReport::default(), segments: BTreeMap::new(), total: None };
+        Check { snapshot, models, monitor, report: VerifyReport::default(), segments: BTreeMap::new(), total: None };
     check.total = check.total_bytes();
     check.segments()?;
     check.embeddings()?;
     check.releases()?;
-    check.encoders(fingerprint)?;
+    check.encoders()?;
     Ok(check.report)
 }
 
 struct Check<'a> {
     snapshot: &'a Snapshot,
+    models: &'a dyn Models,
     monitor: &'a Monitor,
     report: VerifyReport,
     /// The segments that could be opened.
@@ -191,9 +198,11 @@ impl Check<'_> {
             if concepts.clone().count() != *n as usize {
                 return Err(damaged(&format!("{n} concepts of kind {kind}")));
             }
+            // What is wrong with the files of a model is said of the model.
+            let Ok(side) = self.side_key(&encoder, kind) else { continue };
             for (target, concept) in concepts.enumerate() {
                 let places = targets.forms(target);
-                let matches = forms.of(concept).map(text_hash).eq(places.iter().map(|place| {
+                let matches = forms.of(concept).map(|text| text_hash(text, &side)).eq(places.iter().map(|place| {
                     let of_encoder = |segment: &&Arc<Segment>| segment.encoder() == &encoder.fingerprint;
                     let segment = self.segments.get(&place.segment).filter(of_encoder);
                     segment.map_or([0; 32], |segment| segment.text_hash(place.form))
@@ -206,14 +215,21 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn encoders(&mut self, fingerprint: Fingerprint) -> Result<()> {
+    fn side_key(&self, encoder: &EncoderRecord, kind: &str) -> Result<SideKey> {
+        match encoder.settings {
+            Some(_) => self.models.side_key(&self.snapshot.paths().encoder(&encoder.fingerprint), kind),
+            None => Ok(None),
+        }
+    }
+
+    fn encoders(&mut self) -> Result<()> {
         let current = self.snapshot.catalog().current_encoder();
         self.note(current)?;
         let encoders = self.snapshot.catalog().encoders();
         for (_, record) in self.note(encoders)?.unwrap_or_default() {
             let Some(settings) = record.settings else { continue };
             let folder = self.snapshot.paths().encoder(&record.fingerprint);
-            let found = fingerprint(&folder, &settings);
+            let found = self.models.fingerprint(&folder, &settings);
             if let Some(found) = self.note(found)?
                 && found != record.fingerprint
             {

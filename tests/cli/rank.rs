@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{fails, json, ok, program, run, shared, stderr, stdout};
+use crate::support::{fails, fixture, json, ok, program, run, shared, stderr, stdout};
 
 const SKILLS: &str = "esco/skill/en";
 
@@ -174,4 +174,44 @@ fn a_reader_that_leaves_early_is_no_error() {
     assert_eq!(line, "welder\n");
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn the_rule_of_the_model_is_used_and_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = folder.path().join("i").display().to_string();
+    ok(&["init", &index, "--encoder", &fixture("encoder/tiny-colbert")]);
+    ok(&["ingest", "table", &index, &fixture("tables/skills.txt"), "--space", "ours/skill/en"]);
+    let rule = |args: &[&str]| {
+        let args = [&["rank", &index, "ours/skill/en", "welder", "--format", "json"][..], args].concat();
+        json(&args)[0]["rule"].clone()
+    };
+    let said = rule(&[]);
+    assert_eq!((&said["interaction"], &said["direction"]), (&"max_sim".into(), &"query".into()));
+    let said = rule(&["--direction", "both"]);
+    assert_eq!((&said["interaction"], &said["direction"]), (&"max_sim".into(), &"both".into()));
+    let said = rule(&["--rule", "soft", "--temperature", "0.5"]);
+    let soft = (&"soft".into(), &"query".into(), &0.5.into());
+    assert_eq!((&said["interaction"], &said["direction"], &said["temperature"]), soft);
+    let explained = json(&["explain", &index, "ours/skill/en", "welder", "work on ropes", "--json"]);
+    assert_eq!(explained["rule"]["interaction"], "max_sim");
+    assert_eq!(explained["query_tokens"].as_array().unwrap().len(), 16);
+}
+
+#[test]
+fn the_kind_of_the_query_chooses_the_head() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = folder.path().join("i").display().to_string();
+    ok(&["init", &index, "--encoder", &fixture("encoder/tiny-asym")]);
+    ok(&["ingest", "table", &index, &fixture("tables/skills.txt"), "--space", "ours/skill/en"]);
+    let label = "work on ropes";
+    let score = |kind: &[&str]| {
+        let args = [&["rank", &index, "ours/skill/en", label, "--top", "all", "--format", "json"][..], kind].concat();
+        let hits = json(&args)[0]["hits"].clone();
+        hits.as_array().unwrap().iter().find(|hit| hit["label"] == label).unwrap()["score"].as_f64().unwrap()
+    };
+    assert!((score(&["--query-kind", "skill"]) - 1.0).abs() < 1e-3);
+    assert!(score(&[]) < 0.99);
+    assert_eq!(score(&["--query-kind", "occupation"]), score(&[]));
+    fails(2, &["rank", &index, "ours/skill/en", label, "--query-kind", "a b/c"]);
 }

@@ -73,8 +73,8 @@ fn layouts_that_are_not_supported_are_told_apart() {
     model.refused(&["pytorch_model.bin"]);
 
     let model = Model::new();
-    model.edit_json("modules.json", |modules| modules[2]["type"] = "sentence_transformers.models.Dense".into());
-    model.refused(&["modules.json", "Dense"]);
+    model.edit_json("modules.json", |modules| modules[2]["type"] = "sentence_transformers.models.LSTM".into());
+    model.refused(&["modules.json", "LSTM"]);
 
     let model = Model::new();
     model.edit_json("modules.json", |modules| modules[1]["path"] = "/etc".into());

@@ -23,10 +23,11 @@ pub struct Args {
     #[command(flatten)]
     which: Which,
     /// Tokens per text, special tokens included; the end of longer texts is left out. At most what the model takes.
-    /// [default: 64, or what the model takes]
+    /// [default: what the model says, else 64, or what it takes]
     #[arg(long, value_name = "N", conflicts_with = "declare")]
     max_tokens: Option<usize>,
-    /// Keep the rows of [CLS] and [SEP], too. An untrained encoder ranks better without them.
+    /// Keep the rows of [CLS] and [SEP], too. An untrained encoder ranks better without them; of PyLate models they are kept
+    /// anyway.
     #[arg(long, conflicts_with = "declare")]
     keep_special_tokens: bool,
     /// Values per token row of the declared encoder.
@@ -56,8 +57,9 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
 
 fn with_encoder(args: &Args, dir: &std::path::Path, console: &Console) -> Outcome {
     let checkpoint = Checkpoint::open(dir)?;
-    let max_tokens = args.max_tokens.unwrap_or(checkpoint.default_settings().max_tokens);
-    let settings = EncoderSettings { max_tokens, special_tokens: args.keep_special_tokens };
+    let default = checkpoint.default_settings();
+    let max_tokens = args.max_tokens.unwrap_or(default.max_tokens);
+    let settings = EncoderSettings { max_tokens, special_tokens: args.keep_special_tokens || default.special_tokens };
     let encoder = Encoder::from_checkpoint(checkpoint, settings)?;
     console.check()?;
     WorkIndex::create(&args.index, &encoder)?.commit()?;

@@ -12,17 +12,21 @@ use crate::late_interaction::breakdown::{Breakdown, Side, break_down, score};
 use crate::late_interaction::query::PreparedQuery;
 use crate::late_interaction::reference::concept_score;
 use crate::storage::catalog::CatalogRead;
-use crate::storage::segment::{TextHash, text_hash};
+use crate::storage::segment::{SideKey, TextHash, text_hash};
 use crate::storage::{Snapshot, SpaceData};
 
 /// What is asked: a query, its text and tokens if there are any, and a rule that has been [validated](Rule::validate).
 pub(crate) struct Asked<'a> {
     pub(crate) text: Option<&'a str>,
+    /// The tokens of the text, one for each row of the query's matrix.
+    pub(crate) tokens: Option<Vec<Token>>,
     pub(crate) truncated: bool,
     pub(crate) query: &'a PreparedQuery,
     pub(crate) rule: Rule,
-    /// The tokens of a text, one for each row of its matrix; none where the encoder runs elsewhere.
-    pub(crate) tokens: &'a dyn Fn(&str) -> Result<Option<Vec<Token>>>,
+    /// What the addresses of the space's embeddings contain.
+    pub(crate) side: SideKey,
+    /// The tokens of a surface form, one for each row of its matrix; none where the encoder runs elsewhere.
+    pub(crate) form_tokens: &'a dyn Fn(&str) -> Result<Option<Vec<Token>>>,
 }
 
 /// Explains the score of the target at a position of the space; `None` beyond its end.
@@ -35,14 +39,11 @@ pub(crate) fn explain(
     let (Some(id), Some(label)) = (space.targets.ids.get(target), space.targets.labels.get(target)) else {
         return Ok(None);
     };
-    let texts = texts_of(snapshot, space, target, &label)?;
+    let texts = texts_of(snapshot, space, target, &label, &asked.side)?;
     let norm = [*asked.query.pooled_norm()];
     let forms = Forms::read(snapshot, space, target, &asked.rule, &query_side(asked.query, &norm), texts)?;
-    let query_tokens = match asked.text {
-        Some(text) => name_rows(text, (asked.tokens)(text)?, asked.query.norms().len()),
-        None => name_rows("", None, asked.query.norms().len()),
-    };
-    let decide = |&at: &usize| forms.explain(at, &query_tokens, asked.tokens);
+    let query_tokens = name_rows(asked.text.unwrap_or_default(), asked.tokens.clone(), asked.query.norms().len());
+    let decide = |&at: &usize| forms.explain(at, &query_tokens, asked.form_tokens);
     Ok(Some(Explanation {
         query: asked.text.map(str::to_string),
         truncated: asked.truncated,
@@ -59,10 +60,16 @@ pub(crate) fn explain(
 }
 
 /// The texts that a target's forms may be of, by their hashes.
-fn texts_of(snapshot: &Snapshot, space: &SpaceData, target: usize, label: &str) -> Result<HashMap<TextHash, String>> {
+fn texts_of(
+    snapshot: &Snapshot,
+    space: &SpaceData,
+    target: usize,
+    label: &str,
+    side: &SideKey,
+) -> Result<HashMap<TextHash, String>> {
     let details = snapshot.catalog().details(space.release, &space.kind, target)?;
     let labels = std::iter::once(label.to_string()).chain(details.alternative_labels);
-    Ok(labels.map(|text| (text_hash(&text), text)).collect())
+    Ok(labels.map(|text| (text_hash(&text, side), text)).collect())
 }
 
 /// All forms of a concept, the preferred one first, with what they score.

@@ -63,8 +63,8 @@ fn record() -> EncoderRecord {
 }
 
 /// A place that depends on the text alone.
-fn place(text: &str) -> Option<FormRef> {
-    let hash = text_hash(text);
+fn place(_: &Kind, text: &str) -> Option<FormRef> {
+    let hash = text_hash(text, &None);
     Some(FormRef { segment: u32::from(hash[0]), form: u32::from(hash[1]) })
 }
 
@@ -100,7 +100,7 @@ proptest! {
                 let targets = catalog.targets(*number, kind).unwrap();
                 for (target, concept) in of_kind().enumerate() {
                     prop_assert_eq!(targets.ids.get(target), Some(concept.id.clone()));
-                    let places: Vec<_> = forms.of(concept).filter_map(place).collect();
+                    let places: Vec<_> = forms.of(concept).filter_map(|text| place(&concept.kind, text)).collect();
                     prop_assert_eq!(targets.forms(target), &places[..]);
                 }
                 prop_assert_eq!(catalog.aliases(*number, kind, targets.len()).unwrap(), AliasList::new(of_kind()));

@@ -16,6 +16,9 @@ use super::{AliasList, AttributeColumn, EncoderRecord, ReleaseRecord, SegmentRec
 use crate::error::{Error, Result};
 use crate::ontology::{Concept, Forms, Kind, Relation, Release};
 
+/// Where the embedding of a text of a concept of some kind is.
+pub(crate) type Place<'a> = dyn Fn(&Kind, &str) -> Option<FormRef> + 'a;
+
 /// A write transaction of a catalog.
 pub(crate) type CatalogWrite<'a> = In<'a, WriteTransaction>;
 
@@ -141,13 +144,7 @@ impl<'a> CatalogWrite<'a> {
     }
 
     /// Stores a release under a new number. `place` says where the embedding of a surface form is.
-    pub(crate) fn put_release(
-        &self,
-        release: &Release,
-        forms: Forms,
-        encoder: u32,
-        place: &dyn Fn(&str) -> Option<FormRef>,
-    ) -> Result<u32> {
+    pub(crate) fn put_release(&self, release: &Release, forms: Forms, encoder: u32, place: &Place<'_>) -> Result<u32> {
         let number = self.next(&self.releases()?)?;
         let kinds = by_kind(release);
         for (kind, concepts) in &kinds {
@@ -177,10 +174,10 @@ impl<'a> CatalogWrite<'a> {
         kind: &Kind,
         concepts: &[(u32, &Concept)],
         forms: Forms,
-        place: &dyn Fn(&str) -> Option<FormRef>,
+        place: &Place<'_>,
     ) -> Result<()> {
         let of_kind = || concepts.iter().map(|(_, concept)| *concept);
-        let refs = of_kind().map(|concept| forms.of(concept).map(place).collect::<Option<Vec<_>>>());
+        let refs = of_kind().map(|concept| forms.of(concept).map(|text| place(kind, text)).collect::<Option<Vec<_>>>());
         let refs: Vec<Vec<FormRef>> =
             refs.collect::<Option<_>>().ok_or_else(|| self.damaged("an embedding for each surface form", "none"))?;
         let columns = || {

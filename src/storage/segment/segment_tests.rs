@@ -25,7 +25,7 @@ fn write(dim: usize, matrices: &[TokenMatrix]) -> (tempfile::TempDir, Segment, V
     let path = folder.path().join("a.seg");
     let mut builder = SegmentBuilder::new(ENCODER, dim).unwrap();
     for (form, matrix) in matrices.iter().enumerate() {
-        builder.push(form as u32 % 2, text_hash(&form.to_string()), matrix).unwrap();
+        builder.push(form as u32 % 2, text_hash(&form.to_string(), &None), matrix).unwrap();
     }
     let written = builder.finish(&path).unwrap();
     assert_eq!(written.bytes, std::fs::metadata(&path).unwrap().len());
@@ -66,7 +66,7 @@ proptest! {
             let rows = segment.rows_of(form);
             prop_assert_eq!(rows.len(), matrix.n_tokens());
             prop_assert!(rows.clone().all(|row| taken.insert(row)));
-            prop_assert_eq!(segment.text_hash(form), text_hash(&pushed.to_string()));
+            prop_assert_eq!(segment.text_hash(form), text_hash(&pushed.to_string(), &None));
             for (row, raw) in rows.zip(matrix.rows()) {
                 assert_close(raw, segment.tokens().norms[row], &restored(dim, &segment.tokens(), row))?;
             }
@@ -103,12 +103,12 @@ fn a_refused_form_leaves_no_trace() {
     let wide = TokenMatrix::new(3, vec![1.0; 3]).unwrap();
     let mut builders = [SegmentBuilder::new(ENCODER, 2).unwrap(), SegmentBuilder::new(ENCODER, 2).unwrap()];
     for (at, builder) in builders.iter_mut().enumerate() {
-        builder.push(0, text_hash("a"), &good).unwrap();
+        builder.push(0, text_hash("a", &None), &good).unwrap();
         if at == 1 {
-            assert!(builder.push(0, text_hash("b"), &bad).is_err());
-            assert!(builder.push(0, text_hash("c"), &wide).is_err());
+            assert!(builder.push(0, text_hash("b", &None), &bad).is_err());
+            assert!(builder.push(0, text_hash("c", &None), &wide).is_err());
         }
-        builder.push(0, text_hash("d"), &good).unwrap();
+        builder.push(0, text_hash("d", &None), &good).unwrap();
     }
     let [plain, tried] = builders;
     let plain = plain.finish(&folder.path().join("plain")).unwrap();

@@ -85,5 +85,6 @@ fn pooling(encoder: &Encoder) -> &'static str {
     match encoder.checkpoint().pooling() {
         Pooling::Mean => "mean",
         Pooling::Cls => "cls",
+        Pooling::Max => "max",
     }
 }

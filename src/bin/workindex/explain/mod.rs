@@ -20,7 +20,7 @@ mod words;
 
 use std::path::PathBuf;
 
-use workindex::{SpaceName, WorkIndex};
+use workindex::{RankOptions, SpaceName, WorkIndex};
 
 use crate::console::{Console, print};
 use crate::failure::Outcome;
@@ -66,13 +66,14 @@ const WIDTH: usize = 100;
 const WIDTHS: (usize, usize) = (40, 120);
 
 pub fn run(args: &Args, console: &Console) -> Outcome {
-    let rule = args.rule.rule(console)?;
+    args.rule.check()?;
     if let Some(path) = &args.html {
         file::check(path)?;
     }
     let space = WorkIndex::open(&args.index)?.space(&args.space.to_string())?;
     let id = concept::resolve(&space, &args.id)?;
-    let explanation = space.explain(&args.text, &id, &rule)?;
+    let options = args.rule.of(space.default_rule()?, RankOptions::full(), console)?;
+    let explanation = space.explain_with(&args.text, &id, &options)?;
     if let Some(path) = &args.html {
         file::write(path, &page::render(&explanation, space.attribution()))?;
         console.note(format_args!("note: wrote {}", path.display()));

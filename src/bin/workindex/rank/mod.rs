@@ -83,7 +83,7 @@ struct What {
 }
 
 pub fn run(args: &Args, console: &Console) -> Outcome {
-    let rule = args.rule.rule(console)?;
+    args.rule.check()?;
     let index = WorkIndex::open(&args.index)?;
     let index = match args.threads {
         Some(threads) => index.with_threads(threads)?,
@@ -98,7 +98,7 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
         conditions::check(&args.conditions, &space)?;
         options = options.filter(conditions::filter(&args.conditions));
     }
-    let options = options.rule(rule);
+    let options = args.rule.of(space.default_rule()?, options, console)?;
     let hits = match args.top {
         Top::Best(k) => k.min(space.len()),
         Top::All => space.len(),

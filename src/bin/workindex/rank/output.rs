@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
 use serde::Serialize;
-use workindex::{Certificate, ExactMatch, Hit, Ranking};
+use workindex::{Certificate, ExactMatch, Hit, Ranking, Rule};
 
 use crate::layout;
 
@@ -91,8 +91,8 @@ impl<W: Write> Output<W> {
     fn json(&mut self, ranking: &Ranking) -> io::Result<()> {
         self.out.write_all(if self.written == 0 { b"\n  " } else { b",\n  " })?;
         let space = ranking.space.to_string();
-        let Ranking { truncated, certificate, .. } = *ranking;
-        let entry = Entry { query: query(ranking), space: &space, truncated, certificate, hits: rows(ranking) };
+        let Ranking { truncated, rule, certificate, .. } = *ranking;
+        let entry = Entry { query: query(ranking), space: &space, truncated, rule, certificate, hits: rows(ranking) };
         serde_json::to_writer(&mut self.out, &entry)?;
         Ok(())
     }
@@ -180,6 +180,7 @@ struct Entry<'a> {
     query: &'a str,
     space: &'a str,
     truncated: bool,
+    rule: Rule,
     certificate: Certificate,
     hits: Vec<Row<'a>>,
 }
