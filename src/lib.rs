@@ -87,7 +87,8 @@ mod storage;
 mod token_matrix;
 
 pub use encoder::{
-    Checkpoint, DeclaredEncoder, Encoded, Encoder, EncoderSettings, Fingerprint, Pooling, Side, Token, read_matrices,
+    Backend, Checkpoint, DeclaredEncoder, Encoded, Encoder, EncoderSettings, Fingerprint, Pooling, Precision, Side,
+    Token, read_matrices,
 };
 pub use error::{Error, Result};
 pub use index::{

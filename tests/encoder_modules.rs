@@ -138,7 +138,10 @@ fn prompts_equal_sentence_transformers() {
 #[test]
 fn late_interaction_models_equal_pylate() {
     let encoder = tiny("tiny-colbert");
-    assert_eq!(encoder.settings(), EncoderSettings { max_tokens: 40, special_tokens: true });
+    assert_eq!(
+        encoder.settings(),
+        EncoderSettings { max_tokens: 40, special_tokens: true, ..EncoderSettings::default() }
+    );
     assert_eq!(encoder.dim(), 16);
     let document = encoder.target_side("skill");
     compare("tiny-colbert", "query", |text| unit_rows(&encoder.encode(text).unwrap()));
@@ -290,7 +293,10 @@ fn a_sidecar_changes_settings_and_fingerprint() {
     let before = Checkpoint::open(dir.path()).unwrap();
     std::fs::write(dir.path().join("workindex.json"), r#"{"max_tokens": 12, "special_tokens": true}"#).unwrap();
     let encoder = Encoder::open(dir.path()).unwrap();
-    assert_eq!(encoder.settings(), EncoderSettings { max_tokens: 12, special_tokens: true });
+    assert_eq!(
+        encoder.settings(),
+        EncoderSettings { max_tokens: 12, special_tokens: true, ..EncoderSettings::default() }
+    );
     assert_ne!(encoder.checkpoint().fingerprint(&encoder.settings()), before.fingerprint(&encoder.settings()));
     std::fs::write(dir.path().join("workindex.json"), r#"{"max_token": 12}"#).unwrap();
     refused(dir.path(), &["workindex.json", "`max_token`"]);

@@ -155,7 +155,12 @@ fn all_positions_but_those_for_padding_can_be_used() {
     for family in FAMILIES {
         let copy = copy_of(family);
         std::fs::remove_file(copy.path().join("sentence_bert_config.json")).unwrap();
-        let open = |max_tokens| Encoder::open_with(copy.path(), EncoderSettings { max_tokens, special_tokens: true });
+        let open = |max_tokens| {
+            Encoder::open_with(
+                copy.path(),
+                EncoderSettings { max_tokens, special_tokens: true, ..EncoderSettings::default() },
+            )
+        };
         let encoded = open(96).unwrap().encode(&"data engineer ".repeat(90)).unwrap();
         assert_eq!((encoded.matrix.n_tokens(), encoded.truncated), (96, true), "{family}");
         assert!(matches!(open(97), Err(Error::InvalidOption { .. })), "{family}");
@@ -296,7 +301,10 @@ fn tokens_stand_beside_rows() {
 fn the_facts_of_a_checkpoint_are_told() {
     let encoder = tiny();
     assert_eq!((encoder.dim(), encoder.name()), (32, "tiny-bert"));
-    assert_eq!(encoder.settings(), EncoderSettings { max_tokens: 64, special_tokens: false });
+    assert_eq!(
+        encoder.settings(),
+        EncoderSettings { max_tokens: 64, special_tokens: false, ..EncoderSettings::default() }
+    );
     let checkpoint = encoder.checkpoint();
     assert_eq!(
         (checkpoint.pooling(), checkpoint.max_positions(), checkpoint.max_seq_length()),
@@ -329,9 +337,9 @@ fn a_copy_of_the_files_is_the_same_encoder_and_settings_make_another() {
     std::fs::write(copy.path().join("README.md"), "not part of the model").unwrap();
     assert_eq!(Encoder::open(copy.path()).unwrap().fingerprint(), original.fingerprint());
     // max_seq_length is 64: asking for more gets the same encoder, not one with another name for the same rows.
-    let more = EncoderSettings { max_tokens: 90, special_tokens: false };
+    let more = EncoderSettings { max_tokens: 90, special_tokens: false, ..EncoderSettings::default() };
     assert_eq!(Encoder::open_with(copy.path(), more).unwrap().fingerprint(), original.fingerprint());
-    let less = EncoderSettings { max_tokens: 63, special_tokens: false };
+    let less = EncoderSettings { max_tokens: 63, special_tokens: false, ..EncoderSettings::default() };
     assert_ne!(Encoder::open_with(copy.path(), less).unwrap().fingerprint(), original.fingerprint());
     std::fs::write(copy.path().join("1_Pooling/config.json"), r#"{"pooling_mode":"cls"}"#).unwrap();
     let cls = Encoder::open(copy.path()).unwrap();

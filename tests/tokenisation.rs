@@ -208,7 +208,11 @@ fn a_word_however_long_is_one_unknown_token_of_all_of_it() {
 
 #[test]
 fn a_batch_says_of_each_text_whether_it_was_cut() {
-    let encoder = Encoder::open_with(&tiny_folder(), EncoderSettings { max_tokens: 6, special_tokens: false }).unwrap();
+    let encoder = Encoder::open_with(
+        &tiny_folder(),
+        EncoderSettings { max_tokens: 6, special_tokens: false, ..EncoderSettings::default() },
+    )
+    .unwrap();
     let texts = ["data", "data data data data data", "", "data data data data"];
     let encoded = encoder.encode_batch(&texts, &Monitor::silent()).unwrap();
     let facts: Vec<_> = encoded.iter().map(|encoded| (encoded.truncated, encoded.content_tokens)).collect();
@@ -257,7 +261,7 @@ proptest! {
     fn tokens_lie_inside_any_text_between_characters(text in any_text(), max_tokens in 3..90usize) {
         thread_local!(static ENCODERS: Vec<Encoder> = encoders());
         ENCODERS.with(|encoders| encoders.iter().for_each(|encoder| lie_inside(&text, &encoder.tokens(&text).unwrap())));
-        let settings = EncoderSettings { max_tokens, special_tokens: true };
+        let settings = EncoderSettings { max_tokens, special_tokens: true, ..EncoderSettings::default() };
         sound(&Encoder::open_with(&tiny_folder(), settings).unwrap(), &text);
     }
 }

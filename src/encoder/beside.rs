@@ -1,7 +1,8 @@
-//! Two pieces of work at the same time.
+//! Work at the same time, without a rayon pool.
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
+use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Builder};
 
 /// Does both, at the same time where the caller has more than one thread to work on, else one after the other.
@@ -21,6 +22,25 @@ pub(super) fn beside<A: Send, B>(aside: impl Fn() -> A + Sync, here: impl FnOnce
             (running.join().unwrap_or_else(|panic| resume_unwind(panic)), here)
         }
     })
+}
+
+/// Does all jobs, several at the same time where the caller has more than one thread to work on. Not on a rayon pool, as
+/// [`beside`].
+///
+/// # Errors
+/// That of a job that failed; jobs not begun by then are not done.
+pub(super) fn on_threads<T: Send, E: Send>(jobs: Vec<T>, work: impl Fn(T) -> Result<(), E> + Sync) -> Result<(), E> {
+    let jobs = Mutex::new(jobs.into_iter());
+    // The lock is held while a job is taken, which cannot panic.
+    let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let worker = || -> Result<(), E> {
+        while let Some(job) = next() {
+            work(job).inspect_err(|_| while next().is_some() {})?;
+        }
+        Ok(())
+    };
+    let (aside, here) = beside(worker, worker);
+    here.and(aside)
 }
 
 /// Asks the pool that the caller runs on; outside of any, the system. Rayon would start its global pool to answer.
@@ -57,6 +77,22 @@ mod tests {
         let (aside, here, caller) = thread_ids(2);
         assert_eq!(here, caller);
         assert_ne!(aside, caller);
+    }
+
+    #[test]
+    fn all_jobs_are_done_once_and_an_error_ends_them() {
+        let done = Mutex::new(Vec::new());
+        let push = |job: usize| -> Result<(), usize> {
+            done.lock().unwrap().push(job);
+            if job == 70 { Err(job) } else { Ok(()) }
+        };
+        assert_eq!(on_threads((0..50).collect(), push), Ok(()));
+        let mut first = std::mem::take(&mut *done.lock().unwrap());
+        first.sort_unstable();
+        assert_eq!(first, (0..50).collect::<Vec<_>>());
+        assert_eq!(on_threads((50..10_000).collect(), push), Err(70));
+        assert!(done.lock().unwrap().len() < 9_950);
+        assert_eq!(on_threads(Vec::new(), push), Ok(()));
     }
 
     #[test]

@@ -105,7 +105,8 @@ impl Checkpoint {
         let default = EncoderSettings::default();
         let max_tokens = self.profile.default_max_tokens().unwrap_or(default.max_tokens);
         let special_tokens = self.profile.default_special_tokens().unwrap_or(default.special_tokens);
-        EncoderSettings { max_tokens: max_tokens.min(self.max_positions()), special_tokens }
+        let max_tokens = max_tokens.min(self.max_positions());
+        EncoderSettings { max_tokens, special_tokens, ..EncoderSettings::default() }
     }
 
     /// How the model's pooled vector is made of its token embeddings.

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::settings::EncoderSettings;
+use super::settings::{EncoderSettings, Precision};
 use crate::error::{Error, Result};
 use crate::mapped_file::MappedFile;
 
@@ -46,6 +46,10 @@ impl Fingerprint {
         hasher.update(&self.0);
         hasher.update(&(settings.max_tokens as u64).to_le_bytes());
         hasher.update(&[u8::from(settings.special_tokens)]);
+        match settings.precision {
+            Precision::F32 => {}
+            Precision::Bf16 => _ = hasher.update(b"bf16"),
+        }
         Self(*hasher.finalize().as_bytes())
     }
 }
@@ -129,8 +133,9 @@ mod tests {
             of(&[("a.json", "xy"), ("c.json", "z")]),
             of(&[("a.json", "xy")]),
             base.with_settings(&EncoderSettings::default()),
-            base.with_settings(&EncoderSettings { max_tokens: 63, special_tokens: false }),
-            base.with_settings(&EncoderSettings { max_tokens: 64, special_tokens: true }),
+            base.with_settings(&EncoderSettings { max_tokens: 63, ..EncoderSettings::default() }),
+            base.with_settings(&EncoderSettings { special_tokens: true, ..EncoderSettings::default() }),
+            base.with_settings(&EncoderSettings { precision: Precision::Bf16, ..EncoderSettings::default() }),
         ];
         let distinct: std::collections::HashSet<_> = others.iter().chain([&base]).collect();
         assert_eq!(distinct.len(), others.len() + 1);

@@ -15,7 +15,10 @@ mod declared;
 mod files;
 mod fingerprint;
 mod head;
+mod inference;
+mod loaded;
 mod loaded_side;
+mod model;
 mod modules;
 mod profile;
 mod settings;
@@ -30,18 +33,17 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::token_matrix::TokenMatrix;
-use architecture::Architecture;
-use head::Dense;
+use loaded::Loaded;
 use loaded_side::LoadedSide;
-use tokenizer::{TextTokenizer, Tokenized};
-use weights::Weights;
+use tokenizer::Tokenized;
 
 pub use checkpoint::Checkpoint;
 pub use declared::{DeclaredEncoder, read_matrices};
 pub use fingerprint::Fingerprint;
+pub use model::Backend;
 pub use modules::Pooling;
 pub(crate) use profile::Profile;
-pub use settings::EncoderSettings;
+pub use settings::{EncoderSettings, Precision};
 pub use sides::Side;
 pub(crate) use sides::{DirectionWord, InteractionWord, RuleChoice, WeightsWord};
 pub use tokenizer::Token;
@@ -76,38 +78,8 @@ pub struct Encoder {
 
 struct Inner {
     checkpoint: Checkpoint,
-    settings: EncoderSettings,
     fingerprint: Fingerprint,
-    tokenizer: TextTokenizer,
-    model: Box<dyn Architecture>,
-    /// What each row goes through behind the transformer.
-    token_layers: Vec<Dense>,
-    /// What each side does.
-    sides: Vec<LoadedSide>,
-}
-
-/// What is read of a model with certain settings, which may be lower than those asked for.
-struct Loaded {
-    settings: EncoderSettings,
-    tokenizer: TextTokenizer,
-    model: Box<dyn Architecture>,
-    token_layers: Vec<Dense>,
-    sides: Vec<LoadedSide>,
-}
-
-impl Loaded {
-    fn read(checkpoint: &Checkpoint, settings: EncoderSettings) -> Result<Self> {
-        settings.check(checkpoint.max_positions())?;
-        let settings = settings.limited_to(checkpoint.max_seq_length());
-        let tokenizer = TextTokenizer::read(&checkpoint.tokenizer_path(), settings.max_tokens)?;
-        let wanted = checkpoint.config().parameters();
-        let weights = Weights::read(&checkpoint.weight_files()?, &wanted)?;
-        let model = architecture::load(checkpoint.config(), &weights)?;
-        let layers = checkpoint.profile().modules().token_layers.iter();
-        let token_layers = layers.map(|layer| Dense::load(checkpoint.dir(), layer)).collect::<Result<_>>()?;
-        let sides = LoadedSide::load_all(checkpoint, &tokenizer, settings.max_tokens)?;
-        Ok(Self { settings, tokenizer, model, token_layers, sides })
-    }
+    loaded: Loaded,
 }
 
 impl Encoder {
@@ -117,7 +89,7 @@ impl Encoder {
     /// [`Error::Encoder`] when a part is missing, damaged, contradictory or of a kind that is not supported,
     /// [`Error::Tensor`] when the weights do not fit the configuration, [`Error::Io`] when a file cannot be read.
     pub fn open(dir: &Path) -> Result<Self> {
-        let load = |checkpoint: &Checkpoint| Loaded::read(checkpoint, checkpoint.default_settings());
+        let load = |checkpoint: &Checkpoint| Loaded::read(checkpoint, checkpoint.default_settings(), Backend::Cpu);
         let (checkpoint, loaded) = Checkpoint::open_beside(dir, load)?;
         Ok(Self::of(checkpoint, loaded))
     }
@@ -129,7 +101,8 @@ impl Encoder {
     /// As [`open`](Self::open), and [`Error::InvalidOption`] when the model has fewer positions than `max_tokens` or
     /// `max_tokens` leaves no room for a token of the text.
     pub fn open_with(dir: &Path, settings: EncoderSettings) -> Result<Self> {
-        let (checkpoint, loaded) = Checkpoint::open_beside(dir, |checkpoint| Loaded::read(checkpoint, settings))?;
+        let load = |checkpoint: &Checkpoint| Loaded::read(checkpoint, settings, Backend::Cpu);
+        let (checkpoint, loaded) = Checkpoint::open_beside(dir, load)?;
         Ok(Self::of(checkpoint, loaded))
     }
 
@@ -138,15 +111,28 @@ impl Encoder {
     /// # Errors
     /// As [`open_with`](Self::open_with).
     pub fn from_checkpoint(checkpoint: Checkpoint, settings: EncoderSettings) -> Result<Self> {
-        let loaded = Loaded::read(&checkpoint, settings)?;
+        let loaded = Loaded::read(&checkpoint, settings, Backend::Cpu)?;
         Ok(Self::of(checkpoint, loaded))
     }
 
+    /// The same encoder on another backend, read from its files again: on a GPU, or with candle, the reference.
+    ///
+    /// # Errors
+    /// [`Error::Encoder`] when there is no such device or the crate was built without it; as [`open_with`](Self::open_with).
+    pub fn on(&self, backend: Backend) -> Result<Self> {
+        let Inner { checkpoint, loaded, .. } = &*self.inner;
+        let loaded = Loaded::read(checkpoint, loaded.settings, backend)?;
+        Ok(Self::of(checkpoint.clone(), loaded))
+    }
+
+    /// What it runs on: the name of a kernel (`AVX-512`), or candle and its device.
+    pub fn runs_on(&self) -> String {
+        self.inner.loaded.model.runs_on()
+    }
+
     fn of(checkpoint: Checkpoint, loaded: Loaded) -> Self {
-        let Loaded { settings, tokenizer, model, token_layers, sides } = loaded;
-        let fingerprint = checkpoint.fingerprint(&settings);
-        let inner = Inner { checkpoint, settings, fingerprint, tokenizer, model, token_layers, sides };
-        Self { inner: Arc::new(inner) }
+        let fingerprint = checkpoint.fingerprint(&loaded.settings);
+        Self { inner: Arc::new(Inner { checkpoint, fingerprint, loaded }) }
     }
 
     /// The side that queries are embedded on; of a model with a head for each kind of text, that of the query's kind
@@ -172,7 +158,7 @@ impl Encoder {
 
     /// The settings in force.
     pub fn settings(&self) -> EncoderSettings {
-        self.inner.settings
+        self.inner.loaded.settings
     }
 
     /// The model directory the encoder was read from.
@@ -257,20 +243,21 @@ impl Encoder {
         if loaded.head.is_some() {
             return Ok(vec![Token { text: text.to_string(), start: 0, end: text.len(), special: false }]);
         }
-        let tokens = self.inner.tokenizer.tokens(text, frame)?;
+        let tokens = self.inner.loaded.tokenizer.tokens(text, frame)?;
         let special: Vec<bool> = tokens.iter().map(|token| token.special).collect();
-        let ids = self.inner.tokenizer.tokenize(text, frame)?.ids;
-        let keep = kept_rows(&special, &loaded.skipped(&ids), self.inner.settings.special_tokens);
+        let ids = self.inner.loaded.tokenizer.tokenize(text, frame)?.ids;
+        let keep = kept_rows(&special, &loaded.skipped(&ids), self.inner.loaded.settings.special_tokens);
         Ok(tokens.into_iter().zip(keep).filter_map(|(token, keep)| keep.then_some(token)).collect())
     }
 }
 
 impl std::fmt::Debug for Encoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Inner { checkpoint, settings, fingerprint, .. } = &*self.inner;
+        let Inner { checkpoint, loaded, fingerprint } = &*self.inner;
         f.debug_struct("Encoder")
             .field("checkpoint", &checkpoint.dir())
-            .field("settings", settings)
+            .field("settings", &loaded.settings)
+            .field("runs_on", &loaded.model.runs_on())
             .field("fingerprint", fingerprint)
             .finish_non_exhaustive()
     }
@@ -279,7 +266,7 @@ impl std::fmt::Debug for Encoder {
 impl Inner {
     /// Tokenizes, and proves that every token has an embedding and that there is at least one.
     fn tokenize(&self, text: &str, side: Side) -> Result<Tokenized> {
-        let tokenized = self.tokenizer.tokenize(text, &self.side(side)?.frame)?;
+        let tokenized = self.loaded.tokenizer.tokenize(text, &self.side(side)?.frame)?;
         if tokenized.ids.is_empty() {
             let text = text.chars().take(40).collect();
             return Err(Error::EmptyText { text, position: None, problem: "the tokenizer makes no token of it" });
@@ -295,7 +282,7 @@ impl Inner {
     }
 
     fn side(&self, side: Side) -> Result<&LoadedSide> {
-        self.sides.get(side.at()).ok_or_else(|| self.fault("the side is one of another encoder"))
+        self.loaded.sides.get(side.at()).ok_or_else(|| self.fault("the side is one of another encoder"))
     }
 
     fn fault(&self, problem: impl Into<String>) -> Error {

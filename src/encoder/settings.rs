@@ -4,6 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
+/// How the linear layers of an encoder are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// In f32: the checkpoint as its authors run it.
+    #[default]
+    F32,
+    /// Weights and inputs of the linear layers rounded to bf16 (8 bits of mantissa), their products summed in f32: half the memory.
+    Bf16,
+}
+
 /// Choices that change what an encoder returns, and therefore its [`Fingerprint`](crate::Fingerprint).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -13,11 +24,13 @@ pub struct EncoderSettings {
     /// Whether special tokens (`[CLS]`, `[SEP]`) become rows too. Without them, the default, there is a third less to
     /// scan for short labels, and an untrained encoder ranks better.
     pub special_tokens: bool,
+    /// How the linear layers are computed.
+    pub precision: Precision,
 }
 
 impl Default for EncoderSettings {
     fn default() -> Self {
-        Self { max_tokens: 64, special_tokens: false }
+        Self { max_tokens: 64, special_tokens: false, precision: Precision::F32 }
     }
 }
 
@@ -49,13 +62,13 @@ mod tests {
     fn missing_fields_take_their_defaults_and_unknown_ones_are_refused() {
         assert_eq!(serde_json::from_str::<EncoderSettings>("{}").unwrap(), EncoderSettings::default());
         let settings: EncoderSettings = serde_json::from_str(r#"{"special_tokens":true}"#).unwrap();
-        assert_eq!(settings, EncoderSettings { max_tokens: 64, special_tokens: true });
+        assert_eq!(settings, EncoderSettings { special_tokens: true, ..EncoderSettings::default() });
         assert!(serde_json::from_str::<EncoderSettings>(r#"{"max_token":8}"#).is_err());
     }
 
     #[test]
     fn max_tokens_is_checked_against_the_positions_and_lowered_to_the_checkpoint() {
-        let settings = EncoderSettings { max_tokens: 65, special_tokens: false };
+        let settings = EncoderSettings { max_tokens: 65, ..EncoderSettings::default() };
         assert!(settings.check(64).is_err());
         assert!(settings.check(65).is_ok());
         assert!(EncoderSettings { max_tokens: 0, ..settings }.check(64).is_err());

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::encoder::{Checkpoint, Encoder, EncoderSettings, Profile};
+use crate::encoder::{Checkpoint, Encoder, EncoderSettings, Precision, Profile};
 use crate::error::{Error, Result};
 use crate::storage::catalog::{EncoderRecord, SettingsRecord};
 use crate::storage::segment::SideKey;
@@ -97,10 +97,15 @@ pub(super) fn to_record(encoder: &Encoder) -> EncoderRecord {
         settings: Some(SettingsRecord {
             max_tokens: settings.max_tokens as u32,
             special_tokens: settings.special_tokens,
+            bf16: settings.precision == Precision::Bf16,
         }),
     }
 }
 
 fn from_record(record: &SettingsRecord) -> EncoderSettings {
-    EncoderSettings { max_tokens: record.max_tokens as usize, special_tokens: record.special_tokens }
+    EncoderSettings {
+        max_tokens: record.max_tokens as usize,
+        special_tokens: record.special_tokens,
+        precision: if record.bf16 { Precision::Bf16 } else { Precision::F32 },
+    }
 }

@@ -85,11 +85,11 @@ fn layouts_that_are_not_supported_are_told_apart() {
 fn settings_out_of_range() {
     let model = Model::new();
     for max_tokens in [0, 1, 2, 97, usize::MAX] {
-        let settings = EncoderSettings { max_tokens, special_tokens: false };
+        let settings = EncoderSettings { max_tokens, special_tokens: false, ..EncoderSettings::default() };
         let error = Encoder::open_with(model.0.path(), settings).unwrap_err();
         assert!(matches!(error, Error::InvalidOption { option: "max_tokens", .. }), "{max_tokens}: {error:?}");
     }
-    let least = EncoderSettings { max_tokens: 3, special_tokens: false };
+    let least = EncoderSettings { max_tokens: 3, special_tokens: false, ..EncoderSettings::default() };
     let encoded = Encoder::open_with(model.0.path(), least).unwrap().encode("data engineer").unwrap();
     assert_eq!((encoded.matrix.n_tokens(), encoded.truncated), (1, true));
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use workindex::{Checkpoint, DeclaredEncoder, Encoder, EncoderSettings, WorkIndex};
+use workindex::{Checkpoint, DeclaredEncoder, Encoder, EncoderSettings, Precision, WorkIndex};
 
 use crate::console::{Console, print};
 use crate::failure::Outcome;
@@ -30,9 +30,29 @@ pub struct Args {
     /// anyway.
     #[arg(long, conflicts_with = "declare")]
     keep_special_tokens: bool,
+    /// How the encoder's linear layers are computed. It changes embeddings a little, and is kept with the index.
+    #[arg(long, value_name = "P", conflicts_with = "declare")]
+    precision: Option<PrecisionArg>,
     /// Values per token row of the declared encoder.
     #[arg(long, value_name = "D", requires = "declare")]
     dim: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum PrecisionArg {
+    /// As the model's authors run it.
+    F32,
+    /// Weights and inputs rounded to 8 bits of mantissa: half the memory.
+    Bf16,
+}
+
+impl From<PrecisionArg> for Precision {
+    fn from(precision: PrecisionArg) -> Self {
+        match precision {
+            PrecisionArg::F32 => Self::F32,
+            PrecisionArg::Bf16 => Self::Bf16,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,7 +79,9 @@ fn with_encoder(args: &Args, dir: &std::path::Path, console: &Console) -> Outcom
     let checkpoint = Checkpoint::open(dir)?;
     let default = checkpoint.default_settings();
     let max_tokens = args.max_tokens.unwrap_or(default.max_tokens);
-    let settings = EncoderSettings { max_tokens, special_tokens: args.keep_special_tokens || default.special_tokens };
+    let special_tokens = args.keep_special_tokens || default.special_tokens;
+    let precision = args.precision.map_or(default.precision, Precision::from);
+    let settings = EncoderSettings { max_tokens, special_tokens, precision };
     let encoder = Encoder::from_checkpoint(checkpoint, settings)?;
     console.check()?;
     WorkIndex::create(&args.index, &encoder)?.commit()?;

@@ -1,6 +1,6 @@
 //! The parts that transformer families share.
 
-use candle_core::{D, Tensor};
+use candle_core::{D, DType, Tensor};
 
 use crate::encoder::config::Activation;
 use crate::encoder::files::encoder_error;
@@ -18,6 +18,8 @@ pub(crate) struct Linear {
     /// saves the matrix product the work of turning the weights around every time.
     transposed: Tensor,
     bias: Option<Tensor>,
+    /// Whether weights and inputs are rounded to bf16 before they are multiplied.
+    rounded: bool,
 }
 
 impl Linear {
@@ -31,13 +33,19 @@ impl Linear {
         let weight = weights.get(&format!("{name}.weight"), &[outputs, inputs])?;
         let bias = bias.then(|| weights.get(&format!("{name}.bias"), &[outputs])).transpose()?;
         let transposed = if weight.is_variable() { weight.t() } else { weight.t().and_then(|t| t.contiguous()) };
+        let rounded = weights.are_rounded();
+        let transposed = if rounded { transposed.and_then(|weights| round(&weights)) } else { transposed };
         let transposed = transposed.map_err(|e| encoder_error(weights.origin(), format!("tensor `{name}`: {e}")))?;
-        Ok(Self { transposed, bias })
+        Ok(Self { transposed, bias, rounded })
     }
 
     /// `x` is `rows × inputs`.
     pub(crate) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        self.shift(x.matmul(&self.transposed)?)
+        self.shift(self.product(x)?)
+    }
+
+    fn product(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        if self.rounded { round(x)?.matmul(&self.transposed) } else { x.matmul(&self.transposed) }
     }
 
     fn shift(&self, product: Tensor) -> candle_core::Result<Tensor> {
@@ -54,7 +62,7 @@ impl Linear {
         x: &Tensor,
         function: impl Fn(&Tensor) -> candle_core::Result<Tensor>,
     ) -> candle_core::Result<Tensor> {
-        let product = x.matmul(&self.transposed)?;
+        let product = self.product(x)?;
         let (rows, outputs) = product.dims2()?;
         let block = (SHARED_POOL_ELEMENTS - 1) / outputs;
         if product.track_op() || rows <= block || block == 0 {
@@ -66,6 +74,11 @@ impl Linear {
         });
         Tensor::cat(&blocks.collect::<candle_core::Result<Vec<_>>>()?, 0)
     }
+}
+
+/// The nearest bf16 values, ties to even, in the type they had.
+fn round(x: &Tensor) -> candle_core::Result<Tensor> {
+    x.to_dtype(DType::BF16)?.to_dtype(x.dtype())
 }
 
 /// Layer normalisation over the last dimension.

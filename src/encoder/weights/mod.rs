@@ -21,7 +21,6 @@ pub(crate) use files::WeightFiles;
 #[expect(unused_imports, reason = "for those who pack weights without candle")]
 pub(crate) use float::FloatType;
 pub(super) use header::parse as parse_header;
-#[expect(unused_imports, reason = "for those who pack weights without candle")]
 pub(crate) use raw::RawTensor;
 
 /// Named tensors, all of one floating-point type, on one device. The trainer passes the tensors of its variables, which
@@ -29,28 +28,29 @@ pub(crate) use raw::RawTensor;
 pub(crate) struct Weights {
     origin: PathBuf,
     tensors: BTreeMap<String, Tensor>,
+    rounded: bool,
 }
 
 impl Weights {
     /// Tensors made elsewhere; `origin` is what errors name.
     #[cfg_attr(not(test), expect(dead_code, reason = "the trainer's way in; the tests of the architectures use it"))]
     pub(crate) fn new(origin: PathBuf, tensors: BTreeMap<String, Tensor>) -> Self {
-        Self { origin, tensors }
+        Self { origin, tensors, rounded: false }
     }
 
     /// Reads the wanted tensors as f32 (from f32, f16 or bf16); others in the files are not touched.
     ///
     /// # Errors
     /// [`Error::Tensor`] when a tensor is missing, has another shape or type, or holds a value that is not finite.
-    pub(crate) fn read(files: &WeightFiles, wanted: &[(String, Vec<usize>)]) -> Result<Self> {
+    pub(crate) fn read(files: &WeightFiles, wanted: &[(String, Vec<usize>)], device: &Device) -> Result<Self> {
         let mut tensors = BTreeMap::new();
         for (name, shape) in wanted {
             let values = files.tensor(name, shape)?.to_f32()?;
-            let tensor = Tensor::from_vec(values, shape.as_slice(), &Device::Cpu)
+            let tensor = Tensor::from_vec(values, shape.as_slice(), device)
                 .map_err(|e| encoder_error(files.origin(), format!("tensor `{name}`: {e}")))?;
             tensors.insert(name.clone(), tensor);
         }
-        Ok(Self { origin: files.origin().to_path_buf(), tensors })
+        Ok(Self { origin: files.origin().to_path_buf(), tensors, rounded: false })
     }
 
     /// The tensor `name`, proven to have `shape`.
@@ -62,6 +62,16 @@ impl Weights {
             }
             Some(tensor) => Ok(tensor.clone()),
         }
+    }
+
+    /// The same, for linear layers that round their weights and inputs to bf16.
+    pub(crate) fn rounded(self) -> Self {
+        Self { rounded: true, ..self }
+    }
+
+    /// Whether linear layers round.
+    pub(crate) fn are_rounded(&self) -> bool {
+        self.rounded
     }
 
     /// The file that errors about the whole model name.

@@ -32,6 +32,6 @@ pub(crate) use targets::{FormRef, TargetTable};
 pub(crate) use write::{CatalogWrite, content_hash};
 
 /// The version of the catalog that this build writes.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// The oldest version that this build reads.
-pub(crate) const OLDEST_VERSION: u32 = 1;
+pub(crate) const OLDEST_VERSION: u32 = 2;

@@ -22,6 +22,8 @@ pub(crate) struct SettingsRecord {
     pub(crate) max_tokens: u32,
     /// Whether the rows of `[CLS]` and `[SEP]` are kept.
     pub(crate) special_tokens: bool,
+    /// Whether its linear layers are computed in bf16, rather than in f32.
+    pub(crate) bf16: bool,
 }
 
 /// A segment file.

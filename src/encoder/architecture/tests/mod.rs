@@ -21,7 +21,7 @@ fn tiny_config(family: Family) -> ModelConfig {
 
 fn tiny_weights(config: &ModelConfig) -> Weights {
     let files = WeightFiles::open(&directory(config.family)).unwrap();
-    Weights::read(&files.with_prefix(config.family.prefix()), &config.parameters()).unwrap()
+    Weights::read(&files.with_prefix(config.family.prefix()), &config.parameters(), &Device::Cpu).unwrap()
 }
 
 fn tiny(family: Family) -> Box<dyn Architecture> {

@@ -1,0 +1,223 @@
+//! Linear layers, packed once at load for the kernels.
+//!
+//! The weights of 32 outputs lie together as a panel: for each input a line of 32 values (f32), or for each two inputs a line of
+//! 32 pairs (bf16). Columns beyond the last output are zeros, and so are the results in them.
+
+use super::arena::Part;
+use super::elementwise::round_to_bf16;
+use super::kernel::{Kernel, LANES, PANEL, Product};
+use crate::encoder::settings::Precision;
+use crate::encoder::weights::RawTensor;
+use crate::error::Result;
+
+/// A dimension made of `count` pieces of `width` values, each of them padded with zeros to `padded`: attention heads, or with a count
+/// of 1 a dimension as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pieces {
+    pub(super) count: usize,
+    pub(super) width: usize,
+    pub(super) padded: usize,
+}
+
+impl Pieces {
+    /// A dimension as it is.
+    pub(super) fn whole(width: usize) -> Self {
+        Self { count: 1, width, padded: width }
+    }
+
+    /// The heads of an attention layer, each in whole registers.
+    pub(super) fn heads(count: usize, width: usize) -> Self {
+        Self { count, width, padded: width.next_multiple_of(LANES) }
+    }
+
+    /// Values with their padding.
+    pub(super) fn len(self) -> usize {
+        self.count * self.padded
+    }
+
+    /// Where a padded value comes from; none for padding.
+    fn source(self, at: usize) -> Option<usize> {
+        let (piece, within) = (at / self.padded.max(1), at % self.padded.max(1));
+        (piece < self.count && within < self.width).then_some(piece * self.width + within)
+    }
+}
+
+/// What a linear layer is made of: one or several matrices, each `outputs × inputs`, whose outputs are put side by side.
+pub(super) struct LinearSource {
+    pub(super) weights: Vec<RawTensor>,
+    /// As many as weights, or none.
+    pub(super) biases: Vec<RawTensor>,
+    /// The row of each matrix that is its first output; rows before it belong to another layer.
+    pub(super) first: usize,
+    pub(super) outputs: Pieces,
+    pub(super) inputs: Pieces,
+}
+
+/// A linear layer: x · Wᵀ + b.
+pub(crate) struct Linear {
+    panels: Part,
+    /// A value a column, padding included; none without a bias.
+    bias: Vec<f32>,
+    depth: usize,
+    columns: usize,
+    precision: Precision,
+}
+
+impl LinearSource {
+    fn columns(&self) -> usize {
+        (self.weights.len() * self.outputs.len()).next_multiple_of(PANEL)
+    }
+
+    /// Bytes of the packed weights.
+    pub(super) fn packed_bytes(&self, precision: Precision) -> usize {
+        self.columns() * lines(self.inputs.len(), precision) * size_of::<f32>()
+    }
+
+    /// Which matrix and which of its outputs a column is.
+    fn source(&self, column: usize) -> Option<(&RawTensor, usize)> {
+        let length = self.outputs.len().max(1);
+        Some((self.weights.get(column / length)?, self.first + self.outputs.source(column % length)?))
+    }
+
+    /// Writes the packed weights.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`](crate::Error::Tensor) for a weight that is not finite.
+    pub(super) fn pack(&self, precision: Precision, out: &mut [u8]) -> Result<()> {
+        let depth = self.inputs.len();
+        let panel_bytes = (PANEL * lines(depth, precision) * size_of::<f32>()).max(1);
+        let mut rows = vec![0.0; PANEL * depth];
+        let mut row = vec![0.0; self.inputs.count * self.inputs.width];
+        for (panel, out) in out.chunks_exact_mut(panel_bytes).enumerate() {
+            for (c, padded) in rows.chunks_exact_mut(depth.max(1)).enumerate() {
+                padded.fill(0.0);
+                if let Some((weights, output)) = self.source(panel * PANEL + c) {
+                    read_finite(weights, output, &mut row)?;
+                    let pieces = padded.chunks_exact_mut(self.inputs.padded.max(1));
+                    pieces.zip(row.chunks_exact(self.inputs.width.max(1))).for_each(|(to, from)| {
+                        to[..from.len()].copy_from_slice(from);
+                    });
+                }
+            }
+            match precision {
+                Precision::F32 => transpose(&rows, depth, 1, out, |values| values[0].to_bits()),
+                Precision::Bf16 => transpose(&rows, depth, 2, out, |values| {
+                    let high = values.get(1).map_or(0, |&high| round_to_bf16(high));
+                    round_to_bf16(values[0]) >> 16 | high & !0xffff
+                }),
+            }
+        }
+        Ok(())
+    }
+
+    /// The layer over weights that [`pack`](Self::pack) has written.
+    pub(super) fn over(&self, precision: Precision, panels: Part) -> Result<Linear> {
+        let mut bias = Vec::new();
+        if !self.biases.is_empty() {
+            bias.resize(self.columns(), 0.0);
+            for (bias, source) in bias.chunks_exact_mut(self.outputs.len().max(1)).zip(&self.biases) {
+                let source = source.to_f32()?;
+                for (at, value) in bias.iter_mut().enumerate() {
+                    *value = self.outputs.source(at).and_then(|at| source.get(self.first + at).copied()).unwrap_or(0.0);
+                }
+            }
+        }
+        Ok(Linear { panels, bias, depth: self.inputs.len(), columns: self.columns(), precision })
+    }
+}
+
+impl Linear {
+    /// Values of an output row, padding included.
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// x · Wᵀ + b for `n` rows that begin `stride` values apart; the rows of `out` are [`columns`](Self::columns) values apart.
+    /// `rounded` is scratch.
+    pub(crate) fn forward(
+        &self,
+        kernel: &dyn Kernel,
+        (x, n, stride): (&[f32], usize, usize),
+        rounded: &mut Vec<u32>,
+        out: &mut [f32],
+    ) {
+        let (depth, panels) = (self.depth, self.panels.bytes());
+        match self.precision {
+            Precision::F32 => {
+                let product = product(x, stride, depth, n, bytemuck::cast_slice(panels), depth);
+                self.each_panel(product, out, |product, out| kernel.product(product, out, self.columns));
+            }
+            Precision::Bf16 => {
+                let lines = depth.div_ceil(2);
+                let words = lines * kernel.words_per_pair();
+                rounded.resize(n * words, 0);
+                for (row, rounded) in x.chunks(stride.max(1)).zip(rounded.chunks_exact_mut(words.max(1))) {
+                    kernel.round(&row[..depth], rounded);
+                }
+                let product = product(&rounded[..], words, words, n, bytemuck::cast_slice(panels), lines);
+                self.each_panel(product, out, |product, out| kernel.product_of_rounded(product, out, self.columns));
+            }
+        }
+    }
+
+    /// Multiplies the rows with one panel after the other.
+    fn each_panel<R: Copy, P: Copy>(
+        &self,
+        all: Product<'_, R, P>,
+        out: &mut [f32],
+        multiply: impl Fn(&Product<'_, R, P>, &mut [f32]),
+    ) {
+        for (at, panel) in all.panel.chunks_exact((PANEL * all.lines).max(1)).enumerate() {
+            let column = at * PANEL;
+            let bias = self.bias.get(column..).unwrap_or_default();
+            multiply(&Product { panel, bias, ..all }, &mut out[column..]);
+        }
+    }
+}
+
+/// Rows times all panels.
+fn product<'a, R, P>(
+    rows: &'a [R],
+    row_stride: usize,
+    row_len: usize,
+    n_rows: usize,
+    panel: &'a [P],
+    lines: usize,
+) -> Product<'a, R, P> {
+    Product { rows, row_stride, row_len, n_rows, panel, panel_stride: PANEL, lines, columns: PANEL, bias: &[] }
+}
+
+/// Lines of a panel.
+fn lines(depth: usize, precision: Precision) -> usize {
+    match precision {
+        Precision::F32 => depth,
+        Precision::Bf16 => depth.div_ceil(2),
+    }
+}
+
+/// Row `output` of a matrix as long as `row`.
+fn read_finite(weights: &RawTensor, output: usize, row: &mut [f32]) -> Result<()> {
+    if !weights.read(output * row.len(), row) {
+        return Err(weights.error("fewer values than its shape says"));
+    }
+    // 0 · x is 0 for finite values and NaN for all others.
+    match row.iter().fold(0.0, |sum, value| sum + value * 0.0) == 0.0 {
+        true => Ok(()),
+        false => Err(weights.error("values that are not finite")),
+    }
+}
+
+/// Turns [`PANEL`] rows of `depth` values into lines, `together` values of each row to a word; in pieces that stay in the fastest
+/// cache.
+fn transpose(rows: &[f32], depth: usize, together: usize, out: &mut [u8], word: impl Fn(&[f32]) -> u32) {
+    const LINES: usize = 64;
+    let (words, _) = out.as_chunks_mut::<4>();
+    for (first, lines) in words.chunks_mut(PANEL * LINES).enumerate() {
+        for (c, row) in rows.chunks_exact(depth.max(1)).enumerate() {
+            let values = row[first * LINES * together..].chunks(together);
+            for (line, values) in lines.chunks_exact_mut(PANEL).zip(values) {
+                line[c] = word(values).to_ne_bytes();
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! ModernBERT: normalised before each part, rotary positions, attention to near tokens only in most layers, a gated
+//! feed-forward part.
+
+use std::sync::Arc;
+
+use super::{LayerParts, LinearSource, LinearSources, Loader, Norms, Parts, Pieces, Rotary};
+use crate::encoder::config::{FINAL_NORM, ModernBertConfig};
+use crate::error::Result;
+
+/// The rotations of layers that attend to all tokens, and of the others.
+struct Rotations {
+    global: Arc<Rotary>,
+    local: Arc<Rotary>,
+}
+
+impl Loader<'_> {
+    pub(super) fn modern_bert(&self, modern: &ModernBertConfig) -> Result<Parts> {
+        let (config, names) = (self.config, self.config.embedding_names());
+        let rotary = |theta| Arc::new(Rotary::new(self.max_tokens, self.heads().width, theta));
+        let rotations = Rotations { global: rotary(modern.global_rope_theta), local: rotary(modern.local_rope_theta) };
+        let layers = (0..config.num_hidden_layers).map(|layer| self.modern_layer(modern, layer, &rotations));
+        Ok(Parts {
+            words: self.tensor(&names.words, &[config.vocab_size, config.hidden_size])?,
+            places: Vec::new(),
+            norm: self.norm(&names.norm, modern.norm_bias)?,
+            position_bias: None,
+            layers: layers.collect::<Result<_>>()?,
+            final_norm: Some(self.norm(FINAL_NORM, modern.norm_bias)?),
+        })
+    }
+
+    fn modern_layer(&self, modern: &ModernBertConfig, layer: usize, rotations: &Rotations) -> Result<LayerParts> {
+        let names = self.config.modern_layer_names(layer);
+        let (d, wide) = (Pieces::whole(self.config.hidden_size), Pieces::whole(self.config.intermediate_size));
+        let heads = self.heads();
+        let query_key_value = Pieces { count: 3 * heads.count, ..heads };
+        // Rows before `first` of the widening matrix are the values, those from there on the gates.
+        let widen = |first| self.part(&names.widen, modern.mlp_bias, (d, wide), (2 * wide.width, first));
+        let linears = LinearSources {
+            project: self.part(
+                &names.query_key_value,
+                modern.attention_bias,
+                (d, query_key_value),
+                (3 * d.width, 0),
+            )?,
+            output: self.part(&names.attention_output, modern.attention_bias, (heads, d), (d.width, 0))?,
+            widen: widen(0)?,
+            gate: Some(widen(wide.width)?),
+            narrow: self.part(&names.narrow, modern.mlp_bias, (wide, d), (d.width, 0))?,
+        };
+        let attention = names.attention_norm.map(|name| self.norm(&name, modern.norm_bias)).transpose()?;
+        let norms = Norms::Before { attention, feed_forward: self.norm(&names.output_norm, modern.norm_bias)? };
+        let reach = modern.reach(layer);
+        let rotary = if reach.is_none() { &rotations.global } else { &rotations.local };
+        Ok(LayerParts { linears, rotary: Some(Arc::clone(rotary)), reach, norms })
+    }
+
+    /// The outputs from `first` on of a matrix with `rows` rows.
+    fn part(
+        &self,
+        name: &str,
+        with_bias: bool,
+        (inputs, outputs): (Pieces, Pieces),
+        (rows, first): (usize, usize),
+    ) -> Result<LinearSource> {
+        let weights = vec![self.tensor(&format!("{name}.weight"), &[rows, inputs.count * inputs.width])?];
+        let biases = match with_bias {
+            true => vec![self.tensor(&format!("{name}.bias"), &[rows])?],
+            false => Vec::new(),
+        };
+        Ok(LinearSource { weights, biases, first, outputs, inputs })
+    }
+}
