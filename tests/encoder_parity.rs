@@ -71,7 +71,8 @@ fn unit(v: &[f32]) -> Vec<f32> {
 fn the_tiny_checkpoint_equals_transformers() {
     let (golden, tensors) = golden("golden");
     let dir = fixtures().join("tiny-bert");
-    let settings = EncoderSettings { max_tokens: golden.max_tokens, special_tokens: true };
+    let settings =
+        EncoderSettings { max_tokens: golden.max_tokens, special_tokens: true, ..EncoderSettings::default() };
     let (all_rows, default) = (Encoder::open_with(&dir, settings).unwrap(), Encoder::open(&dir).unwrap());
     let vocabulary: Vec<String> =
         std::fs::read_to_string(dir.join("vocab.txt")).unwrap().lines().map(str::to_string).collect();
@@ -111,7 +112,8 @@ const FAMILIES: [&str; 5] = ["roberta", "xlm-roberta", "mpnet", "distilbert", "m
 fn the_tiny_checkpoint_of_every_family_equals_transformers() {
     for family in FAMILIES {
         let (golden, tensors) = golden(&format!("golden_{family}"));
-        let settings = EncoderSettings { max_tokens: golden.max_tokens, special_tokens: true };
+        let settings =
+            EncoderSettings { max_tokens: golden.max_tokens, special_tokens: true, ..EncoderSettings::default() };
         let encoder = Encoder::open_with(&fixtures().join(format!("tiny-{family}")), settings).unwrap();
         let checkpoint = encoder.checkpoint();
         assert_eq!((checkpoint.family(), checkpoint.max_positions()), (family, 96));
@@ -190,7 +192,8 @@ fn a_prefix_before_the_names_of_the_tensors_changes_nothing() {
 fn minilm_equals_transformers() {
     let Some(dir) = minilm() else { return };
     let (golden, tensors) = golden("golden_minilm");
-    let settings = EncoderSettings { max_tokens: golden.max_tokens, special_tokens: true };
+    let settings =
+        EncoderSettings { max_tokens: golden.max_tokens, special_tokens: true, ..EncoderSettings::default() };
     let encoder = Encoder::open_with(&dir, settings).unwrap();
     let mut diff = 0.0f32;
     for (i, case) in golden.cases.iter().enumerate() {
@@ -288,7 +291,9 @@ fn a_batch_reports_progress_that_never_falls_and_can_be_cancelled() {
 fn tokens_stand_beside_rows() {
     let dir = fixtures().join("tiny-bert");
     for special_tokens in [false, true] {
-        let encoder = Encoder::open_with(&dir, EncoderSettings { max_tokens: 8, special_tokens }).unwrap();
+        let encoder =
+            Encoder::open_with(&dir, EncoderSettings { max_tokens: 8, special_tokens, ..EncoderSettings::default() })
+                .unwrap();
         for text in ["data engineer", "", "\u{0}\u{7}", "Café manager responsible for staff and purchasing"] {
             let (tokens, encoded) = (encoder.tokens(text).unwrap(), encoder.encode(text).unwrap());
             assert_eq!(tokens.len(), encoded.matrix.n_tokens(), "{text:?}");
