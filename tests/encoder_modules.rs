@@ -221,7 +221,7 @@ fn layers_that_do_not_fit_are_refused_by_name() {
     refused(dir.path(), &["4_Dense", "linear.bias"]);
     let dir = copy("tiny-dense");
     std::fs::remove_file(dir.path().join("3_Dense/model.safetensors")).unwrap();
-    refused(dir.path(), &["3_Dense", "safe_serialization"]);
+    refused(dir.path(), &["3_Dense", "no model.safetensors"]);
     let dir = copy("tiny-dense");
     edit(dir.path(), "3_Dense/config.json", |config| config["activation_function"] = "torch.nn.modules.SiLU".into());
     refused(dir.path(), &["3_Dense", "`SiLU`"]);

@@ -180,6 +180,8 @@ fn a_prefix_before_the_names_of_the_tensors_changes_nothing() {
         let renamed = archive.iter().map(|(name, view)| (format!("{prefix}{name}"), view));
         let renamed = safetensors::serialize(renamed, None).unwrap();
         let plain = Encoder::open(copy.path()).unwrap();
+        // Replaced, not overwritten: the open encoder reads the old file.
+        std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, renamed).unwrap();
         let prefixed = Encoder::open(copy.path()).unwrap();
         assert_ne!(plain.fingerprint(), prefixed.fingerprint());

@@ -85,6 +85,9 @@ struct Inner {
 impl Encoder {
     /// Opens a model directory with the default settings, lowered to the model's own limit of tokens if need be.
     ///
+    /// The weights' files stay mapped as long as the encoder lives: replace a model by new files (removing or renaming the old
+    /// ones is fine), never by writing into those that are open.
+    ///
     /// # Errors
     /// [`Error::Encoder`] when a part is missing, damaged, contradictory or of a kind that is not supported,
     /// [`Error::Tensor`] when the weights do not fit the configuration, [`Error::Io`] when a file cannot be read.

@@ -30,7 +30,7 @@ pub enum Backend {
 
 /// A loaded transformer.
 pub(super) enum Model {
-    Packed(Packed),
+    Packed(Box<Packed>),
     Candle { architecture: Box<dyn Architecture>, device: Device },
 }
 
@@ -46,7 +46,7 @@ impl Model {
         let (precision, max_tokens) = (settings.precision, settings.max_tokens);
         if let (Backend::Cpu, Some(kernel)) = (backend, kernel::detect()) {
             let transformer = Loader { config, files: &files, precision, max_tokens, kernel }.load()?;
-            return Ok(Self::Packed(Packed { transformer, idle: Mutex::default() }));
+            return Ok(Self::Packed(Box::new(Packed { transformer, idle: Mutex::default() })));
         }
         let device = backend.device().map_err(|e| encoder_error(checkpoint.dir(), format!("{backend}: {e}")))?;
         let weights = Weights::read(&files, &config.parameters(), &device)?;

@@ -25,3 +25,6 @@ mod workspace;
 pub(crate) use load::Loader;
 pub(crate) use transformer::{Sequence, Transformer};
 pub(crate) use workspace::Workspace;
+
+#[cfg(test)]
+mod tests;

@@ -112,6 +112,9 @@ impl Transformer {
     pub(crate) fn forward<'w>(&self, texts: &[Sequence<'_>], workspace: &'w mut Workspace) -> Hidden<'w> {
         let &Self { kernel, dim, stride, .. } = self;
         let n = texts.iter().map(|text| text.ids.len()).sum();
+        if n == 0 {
+            return Hidden { values: &[], dim, stride };
+        }
         let pass = Pass { kernel, texts, n, dim, stride, position_bias: self.position_bias.as_ref() };
         let Workspace { states, parts } = workspace;
         self.embed(&pass, room(&mut states.hidden, n, stride));

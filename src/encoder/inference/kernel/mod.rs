@@ -112,3 +112,6 @@ pub(crate) fn all() -> impl Iterator<Item = &'static dyn Kernel> {
     let kernels = std::iter::empty::<Option<&'static dyn Kernel>>();
     kernels.flatten()
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,7 @@ const NO_BIAS: [f32; super::PANEL] = [0.0; super::PANEL];
 /// # Safety
 /// The machine must have the instruction set. `product` must [fit](Product::fits) `out`, and have these rows and columns.
 #[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "rows and columns index memory as well as sums")]
 pub(super) unsafe fn tile<T: Register, const R: usize, const C: usize>(
     product: &Product<'_, T::Row, T::Line>,
     (first, column): (usize, usize),
