@@ -35,6 +35,12 @@ impl Pieces {
         self.count * self.padded
     }
 
+    /// Copies values to where they are among padding, which is left as it is.
+    fn spread(self, values: &[f32], padded: &mut [f32]) {
+        let pieces = padded.chunks_exact_mut(self.padded.max(1));
+        pieces.zip(values.chunks_exact(self.width.max(1))).for_each(|(to, from)| to[..from.len()].copy_from_slice(from));
+    }
+
     /// Where a padded value comes from; none for padding.
     fn source(self, at: usize) -> Option<usize> {
         let (piece, within) = (at / self.padded.max(1), at % self.padded.max(1));
@@ -90,13 +96,15 @@ impl LinearSource {
         let mut row = vec![0.0; self.inputs.count * self.inputs.width];
         for (panel, out) in out.chunks_exact_mut(panel_bytes).enumerate() {
             for (c, padded) in rows.chunks_exact_mut(depth.max(1)).enumerate() {
-                padded.fill(0.0);
-                if let Some((weights, output)) = self.source(panel * PANEL + c) {
-                    read_finite(weights, output, &mut row)?;
-                    let pieces = padded.chunks_exact_mut(self.inputs.padded.max(1));
-                    pieces.zip(row.chunks_exact(self.inputs.width.max(1))).for_each(|(to, from)| {
-                        to[..from.len()].copy_from_slice(from);
-                    });
+                match self.source(panel * PANEL + c) {
+                    None => padded.fill(0.0),
+                    Some((weights, output)) if self.inputs.width == self.inputs.padded => {
+                        read_finite(weights, output, padded)?;
+                    }
+                    Some((weights, output)) => {
+                        read_finite(weights, output, &mut row)?;
+                        self.inputs.spread(&row, padded);
+                    }
                 }
             }
             match precision {
@@ -200,8 +208,8 @@ fn read_finite(weights: &RawTensor, output: usize, row: &mut [f32]) -> Result<()
     if !weights.read(output * row.len(), row) {
         return Err(weights.error("fewer values than its shape says"));
     }
-    // 0 · x is 0 for finite values and NaN for all others.
-    match row.iter().fold(0.0, |sum, value| sum + value * 0.0) == 0.0 {
+    // Without an early end, so that it is done many values at a time.
+    match row.iter().fold(true, |finite, value| finite & value.is_finite()) {
         true => Ok(()),
         false => Err(weights.error("values that are not finite")),
     }

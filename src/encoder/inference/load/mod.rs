@@ -54,6 +54,13 @@ struct LinearSources {
     narrow: LinearSource,
 }
 
+/// What is done at the same time as other things.
+enum Job<'a> {
+    Pack(&'a LinearSource, &'a mut [u8]),
+    /// Checks that all values are finite.
+    LookThrough(&'a RawTensor),
+}
+
 impl LinearSources {
     /// In the order in which they are used, and packed.
     fn all(&self) -> impl Iterator<Item = &LinearSource> {
@@ -72,11 +79,8 @@ impl Loader<'_> {
             None => self.post_norm()?,
             Some(modern) => self.modern_bert(modern)?,
         };
-        if !parts.words.all_finite() {
-            return Err(parts.words.error("values that are not finite"));
-        }
         let sources: Vec<&LinearSource> = parts.layers.iter().flat_map(|layer| layer.linears.all()).collect();
-        let mut linears = self.pack(&sources)?.into_iter();
+        let mut linears = self.pack(&sources, &parts.words)?.into_iter();
         let activation = self.config.hidden_act;
         let layers = parts.layers.into_iter().map_while(|layer| self.layer(layer, activation, &mut linears)).collect();
         Ok(Transformer {
@@ -115,14 +119,19 @@ impl Loader<'_> {
         Some(Layer { attention, rotary, project, output, widen, activation, gate, narrow, norms })
     }
 
-    fn pack(&self, sources: &[&LinearSource]) -> Result<Vec<Linear>> {
+    /// Packs the linear layers, and meanwhile looks through the vectors of the vocabulary, which stay where they are.
+    fn pack(&self, sources: &[&LinearSource], words: &RawTensor) -> Result<Vec<Linear>> {
         let origin = self.files.origin();
         let memory = |e: std::io::Error| encoder_error(origin, format!("no memory for its weights: {e}"));
         let lengths: Vec<usize> = sources.iter().map(|source| source.packed_bytes(self.precision)).collect();
         let mut arena = ArenaBuilder::new(&lengths).map_err(memory)?;
         let parts: Vec<&mut [u8]> = arena.parts(&lengths);
-        let jobs: Vec<(&LinearSource, &mut [u8])> = sources.iter().copied().zip(parts).collect();
-        on_threads(jobs, |(source, part)| source.pack(self.precision, part))?;
+        let jobs = sources.iter().zip(parts).map(|(source, part)| Job::Pack(source, part));
+        on_threads(std::iter::once(Job::LookThrough(words)).chain(jobs).collect(), |job| match job {
+            Job::Pack(source, part) => source.pack(self.precision, part),
+            Job::LookThrough(tensor) if tensor.all_finite() => Ok(()),
+            Job::LookThrough(tensor) => Err(tensor.error("values that are not finite")),
+        })?;
         let parts = arena.finish(&lengths).map_err(memory)?;
         sources.iter().zip(parts).map(|(source, part)| source.over(self.precision, part)).collect()
     }
