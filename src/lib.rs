@@ -70,6 +70,7 @@
 //! # Features
 //!
 //! `cli` (default) builds the command line; an application that only ranks turns it off with `default-features = false`.
+//! `cuda` and `metal` let candle run encoders on a GPU ([`Backend`]); they need the maker's toolkit to build.
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable))]

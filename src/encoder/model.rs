@@ -12,7 +12,7 @@ use super::inference::{Loader, Sequence, Transformer, Workspace};
 use super::settings::{EncoderSettings, Precision};
 use super::tokenizer::Tokenized;
 use super::weights::Weights;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What an encoder computes with. It changes the speed, and the last bits of embeddings, never what they are comparable with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -125,6 +125,30 @@ impl Backend {
     }
 }
 
+impl std::str::FromStr for Backend {
+    type Err = Error;
+
+    /// Reads what [`Display`](std::fmt::Display) writes: `cpu`, `candle`, `cuda`, `cuda:1`, `metal`, `metal:1`.
+    fn from_str(text: &str) -> Result<Self> {
+        let (name, ordinal) = text.split_once(':').unwrap_or((text, "0"));
+        let backend = match (name, ordinal.parse()) {
+            ("cuda", Ok(ordinal)) => Some(Self::Cuda(ordinal)),
+            ("metal", Ok(ordinal)) => Some(Self::Metal(ordinal)),
+            _ => None,
+        };
+        match (text, backend) {
+            ("cpu", _) => Ok(Self::Cpu),
+            ("candle", _) => Ok(Self::Candle),
+            (_, Some(backend)) => Ok(backend),
+            _ => Err(Error::InvalidOption {
+                option: "backend",
+                expected: "cpu, candle, cuda, cuda:N, metal or metal:N".to_string(),
+                got: text.to_string(),
+            }),
+        }
+    }
+}
+
 impl std::fmt::Display for Backend {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -132,6 +156,22 @@ impl std::fmt::Display for Backend {
             Self::Candle => f.write_str("candle"),
             Self::Cuda(ordinal) => write!(f, "cuda:{ordinal}"),
             Self::Metal(ordinal) => write!(f, "metal:{ordinal}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backends_are_read_as_they_are_written() {
+        for backend in [Backend::Cpu, Backend::Candle, Backend::Cuda(0), Backend::Cuda(3), Backend::Metal(1)] {
+            assert_eq!(backend.to_string().parse::<Backend>().unwrap(), backend);
+        }
+        assert_eq!("cuda".parse::<Backend>().unwrap(), Backend::Cuda(0));
+        for bad in ["", "gpu", "cuda:", "cuda:-1", "cpu:0", "CPU", "metal:x"] {
+            assert!(matches!(bad.parse::<Backend>(), Err(Error::InvalidOption { .. })), "{bad}");
         }
     }
 }

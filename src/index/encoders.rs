@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::encoder::{Checkpoint, Encoder, EncoderSettings, Precision, Profile};
+use crate::encoder::{Backend, Checkpoint, Encoder, EncoderSettings, Precision, Profile};
 use crate::error::{Error, Result};
 use crate::storage::catalog::{EncoderRecord, SettingsRecord};
 use crate::storage::segment::SideKey;
@@ -27,7 +27,7 @@ impl LoadedEncoders {
         if let Some(encoder) = loaded.get(&record.fingerprint) {
             return Ok(encoder.clone());
         }
-        let encoder = load(paths, record)?;
+        let encoder = load(paths, record, Backend::default())?;
         loaded.insert(record.fingerprint, encoder.clone());
         Ok(encoder)
     }
@@ -45,7 +45,7 @@ impl LoadedEncoders {
 }
 
 /// Loads the index's own copy of an encoder.
-pub(super) fn load(paths: &Paths, record: &EncoderRecord) -> Result<Encoder> {
+pub(super) fn load(paths: &Paths, record: &EncoderRecord, backend: Backend) -> Result<Encoder> {
     let folder = paths.encoder(&record.fingerprint);
     let settings = check_runs_here(record)?;
     let encoder = Encoder::open_with(&folder, from_record(settings))?;
@@ -57,7 +57,7 @@ pub(super) fn load(paths: &Paths, record: &EncoderRecord) -> Result<Encoder> {
             hex(&found),
         ));
     }
-    Ok(encoder)
+    if backend == Backend::default() { Ok(encoder) } else { encoder.on(backend) }
 }
 
 /// The settings of an encoder that can embed texts in this process.
@@ -106,6 +106,10 @@ fn from_record(record: &SettingsRecord) -> EncoderSettings {
     EncoderSettings {
         max_tokens: record.max_tokens as usize,
         special_tokens: record.special_tokens,
-        precision: if record.bf16 { Precision::Bf16 } else { Precision::F32 },
+        precision: precision(record),
     }
+}
+
+pub(super) fn precision(record: &SettingsRecord) -> Precision {
+    if record.bf16 { Precision::Bf16 } else { Precision::F32 }
 }

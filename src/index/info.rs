@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::encoders;
+use crate::encoder::Precision;
 use crate::error::Result;
 use crate::storage::catalog::{CatalogRead, EncoderRecord, ReleaseRecord, space_names};
 use crate::storage::{Snapshot, hex, total_bytes};
@@ -72,6 +74,8 @@ pub struct EncoderInfo {
     pub max_tokens: Option<u32>,
     /// Whether the rows of `[CLS]` and `[SEP]` are kept; none for an encoder that runs elsewhere.
     pub special_tokens: Option<bool>,
+    /// How its linear layers are computed; none for an encoder that runs elsewhere.
+    pub precision: Option<Precision>,
     /// Bytes of its model files in the index.
     pub bytes: u64,
     /// Whether new texts are embedded with it.
@@ -116,6 +120,7 @@ fn encoder_info(snapshot: &Snapshot, record: &EncoderRecord, current: bool) -> R
         dim: record.dim,
         max_tokens: record.settings.map(|settings| settings.max_tokens),
         special_tokens: record.settings.map(|settings| settings.special_tokens),
+        precision: record.settings.map(|settings| encoders::precision(&settings)),
         bytes,
         current,
     })

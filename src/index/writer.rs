@@ -7,7 +7,7 @@ use super::encoders;
 use super::ingest::{self, Embed, IngestOptions};
 use super::report::IngestReport;
 use super::rules;
-use crate::encoder::{DeclaredEncoder, Encoder, Profile};
+use crate::encoder::{Backend, DeclaredEncoder, Encoder, Profile};
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::ontology::{Kind, Release, SpaceName};
@@ -37,6 +37,7 @@ pub struct IndexWriter {
     store: WriteStore,
     /// The encoder of new texts; loaded at the first one.
     encoder: Option<Encoder>,
+    backend: Backend,
 }
 
 impl IndexWriter {
@@ -51,7 +52,7 @@ impl IndexWriter {
         // What the model says of its use is refused now, not at the first ranking.
         rules::default_rule(checkpoint.profile(), checkpoint.dir())?;
         let store = WriteStore::create(path.as_ref(), &record, Some((checkpoint.dir(), checkpoint.files())))?;
-        Ok(Self { store, encoder: Some(encoder.clone()) })
+        Ok(Self { store, encoder: Some(encoder.clone()), backend: Backend::default() })
     }
 
     /// Creates an index of token matrices that an encoder makes elsewhere. It cannot rank texts, only token matrices.
@@ -65,7 +66,8 @@ impl IndexWriter {
             dim: encoder.dim() as u32,
             settings: None,
         };
-        Ok(Self { store: WriteStore::create(path.as_ref(), &record, None)?, encoder: None })
+        let store = WriteStore::create(path.as_ref(), &record, None)?;
+        Ok(Self { store, encoder: None, backend: Backend::default() })
     }
 
     /// Opens an index for writing.
@@ -74,7 +76,13 @@ impl IndexWriter {
     /// [`Error::Locked`] at once when another writer has it open; [`Error::NotAnIndex`], [`Error::Version`],
     /// [`Error::Catalog`], [`Error::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Ok(Self { store: WriteStore::open(path.as_ref())?, encoder: None })
+        Ok(Self { store: WriteStore::open(path.as_ref())?, encoder: None, backend: Backend::default() })
+    }
+
+    /// Embeds new texts on another backend than the processor's kernels: on a GPU, say. A writer that was given its encoder when
+    /// the index was created keeps that one.
+    pub fn on(self, backend: Backend) -> Self {
+        Self { backend, ..self }
     }
 
     /// Ingests a release: embeds the surface forms that the index's encoder has never embedded, and stores the release
@@ -88,8 +96,9 @@ impl IndexWriter {
         let (_, record) = self.store.catalog()?.current_encoder()?;
         encoders::check_runs_here(&record)?;
         let profile = encoders::profile(&paths, &record)?;
-        let Self { store, encoder } = self;
-        let mut embed = WithEncoder { paths: &paths, record: &record, profile: profile.as_ref(), encoder };
+        let Self { store, encoder, backend } = self;
+        let mut embed =
+            WithEncoder { paths: &paths, record: &record, profile: profile.as_ref(), encoder, backend: *backend };
         ingest::ingest(store, release, options, &mut embed, monitor)
     }
 
@@ -195,6 +204,7 @@ struct WithEncoder<'a> {
     record: &'a EncoderRecord,
     profile: Option<&'a Profile>,
     encoder: &'a mut Option<Encoder>,
+    backend: Backend,
 }
 
 impl Embed for WithEncoder<'_> {
@@ -206,7 +216,7 @@ impl Embed for WithEncoder<'_> {
         // Loaded at the first text that has no embedding yet: an update often has none.
         let encoder = match &mut *self.encoder {
             Some(encoder) => encoder,
-            none => none.insert(encoders::load(self.paths, self.record)?),
+            none => none.insert(encoders::load(self.paths, self.record, self.backend)?),
         };
         let encoded = encoder.encode_batch_on(texts, encoder.target_side(kind.as_str()), monitor)?;
         Ok(encoded.into_iter().map(|encoded| (encoded.matrix, encoded.truncated)).collect())

@@ -1,8 +1,9 @@
-//! The library's scoring rules and kernels with their own tests, and nothing else of it.
+//! The library's scoring rules and the kernels of scan and encoder with their own tests, and nothing else of it.
 
 // What the rest of the library uses.
 #![allow(dead_code)]
 
+mod encoder;
 #[path = "../../../src/error.rs"]
 mod error;
 #[path = "../../../src/late_interaction/mod.rs"]

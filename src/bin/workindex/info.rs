@@ -82,7 +82,9 @@ fn describe_encoder(encoder: &EncoderInfo) -> String {
     let how = match (encoder.max_tokens, encoder.special_tokens) {
         (Some(tokens), special) => {
             let special = if special == Some(true) { "with" } else { "without" };
-            format!("{tokens} tokens per text, {special} [CLS] and [SEP], {}", units::bytes(encoder.bytes))
+            let precision = encoder.precision.unwrap_or_default();
+            let bytes = units::bytes(encoder.bytes);
+            format!("{tokens} tokens per text, {special} [CLS] and [SEP], {precision}, {bytes}")
         }
         (None, _) => "declared: it runs elsewhere".to_string(),
     };

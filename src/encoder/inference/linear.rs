@@ -38,7 +38,9 @@ impl Pieces {
     /// Copies values to where they are among padding, which is left as it is.
     fn spread(self, values: &[f32], padded: &mut [f32]) {
         let pieces = padded.chunks_exact_mut(self.padded.max(1));
-        pieces.zip(values.chunks_exact(self.width.max(1))).for_each(|(to, from)| to[..from.len()].copy_from_slice(from));
+        pieces
+            .zip(values.chunks_exact(self.width.max(1)))
+            .for_each(|(to, from)| to[..from.len()].copy_from_slice(from));
     }
 
     /// Where a padded value comes from; none for padding.

@@ -50,6 +50,8 @@ fn as_text(encoder: &Encoder, files: &[(String, u64)]) -> String {
         ("dim", format!("{} values per token row", encoder.dim())),
         ("pooling", pooling(encoder).to_string()),
         ("max tokens", format!("{} by default, at most {limit}", settings.max_tokens)),
+        ("rows", if settings.special_tokens { "all tokens" } else { "tokens of the text" }.to_string()),
+        ("runs on", format!("{}, {}", encoder.runs_on(), settings.precision)),
         ("fingerprint", format!("{} (with default settings)", encoder.fingerprint())),
         ("files", units::bytes(files.iter().map(|(_, bytes)| bytes).sum())),
     ];
@@ -74,6 +76,9 @@ fn as_json(encoder: &Encoder, files: &[(String, u64)]) -> Value {
         "dim": encoder.dim(),
         "pooling": pooling(encoder),
         "max_tokens": encoder.settings().max_tokens,
+        "special_tokens": encoder.settings().special_tokens,
+        "precision": encoder.settings().precision.to_string(),
+        "runs_on": encoder.runs_on(),
         "max_seq_length": checkpoint.max_seq_length(),
         "max_positions": checkpoint.max_positions(),
         "fingerprint": encoder.fingerprint().to_string(),

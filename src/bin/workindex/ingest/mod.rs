@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
-use workindex::{Forms, IngestOptions, IngestReport, ReadReport, Release, WorkIndex};
+use workindex::{Backend, Forms, IngestOptions, IngestReport, ReadReport, Release, WorkIndex};
 
 use crate::console::{Console, print};
 use crate::failure::Outcome;
@@ -38,6 +38,10 @@ pub struct Common {
     /// its best label's.
     #[arg(long, value_enum, default_value_t = FormsName::Preferred)]
     forms: FormsName,
+    /// What new texts are embedded with: `cpu`, `candle` (the reference, slower), `cuda[:N]` or `metal[:N]` where the program was
+    /// built with that feature. The embeddings are the same to within rounding.
+    #[arg(long, value_name = "B", default_value_t = Backend::Cpu)]
+    backend: Backend,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -75,7 +79,7 @@ struct Done {
 pub fn run(source: &Source, console: &Console) -> Outcome {
     let (index, common) = (source.index(), source.common());
     // Opened first: a second writer should learn of the first before it reads a gigabyte.
-    let mut writer = WorkIndex::writer(index)?;
+    let mut writer = WorkIndex::writer(index)?.on(common.backend);
     let start = Instant::now();
     let (release, read) = source.read(console)?;
     let reading = start.elapsed();
