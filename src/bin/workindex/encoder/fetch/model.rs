@@ -107,14 +107,16 @@ pub fn is_safe_name(name: &str) -> bool {
 }
 
 /// Whether a file of a repository belongs to a model directory: configurations, vocabularies and weights at its top or
-/// in the folder of a module (`1_Pooling/config.json`).
+/// in the folder of a module (`1_Pooling/config.json`) or of a part of one (`2_Asym/140_Dense/config.json`).
 pub fn belongs_to_model(name: &str) -> bool {
     let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
-    let of_module = folder.split_once('_').is_some_and(|(number, _)| number.parse::<u32>().is_ok());
+    let mut folders = folder.split('/');
+    let module = folders.next().and_then(|module| module.split_once('_'));
+    let of_module = module.is_some_and(|(number, _)| number.parse::<u32>().is_ok()) && folders.count() <= 1;
     let ending = file.rsplit_once('.').map(|(_, ending)| ending);
     is_safe_name(name)
         && !file.starts_with('.')
-        && (folder.is_empty() || (of_module && !folder.contains('/')))
+        && (folder.is_empty() || of_module)
         && matches!(ending, Some("json" | "safetensors" | "txt" | "model"))
 }
 
@@ -142,8 +144,18 @@ mod tests {
 
     #[test]
     fn only_the_files_of_a_model_belong_to_it() {
-        for name in ["README.md", "pytorch_model.bin", "onnx/model.json", ".x.json", "1_Pooling/a/b.json", "a_b/c.json"]
-        {
+        for name in ["config.json", "1_Pooling/config.json", "2_Asym/140_Dense/model.safetensors"] {
+            assert!(belongs_to_model(name), "{name}");
+        }
+        for name in [
+            "README.md",
+            "pytorch_model.bin",
+            "onnx/model.json",
+            ".x.json",
+            "1_Pooling/a/b/c.json",
+            "a_b/c.json",
+            "a/1_b/c.json",
+        ] {
             assert!(!belongs_to_model(name), "{name}");
         }
     }
