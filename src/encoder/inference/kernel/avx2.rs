@@ -4,7 +4,7 @@
 
 use std::arch::x86_64::*;
 
-use super::tile::{Register, blocks, multiply, tile};
+use super::tile::{Multiply, Register, blocks, multiply, tile};
 use super::{Kernel, Product};
 use crate::encoder::config::Activation;
 use crate::encoder::inference::elementwise::{self, Norm, Weighting};
@@ -84,78 +84,63 @@ fn normalize(norm: &Norm<'_>, row: &mut [f32]) {
     elementwise::normalize::<Fused>(norm, row);
 }
 
-#[derive(Clone, Copy)]
-struct F32(__m256);
-
-impl Register for F32 {
-    type Row = f32;
-    type Line = f32;
-    const STEP: usize = 1;
+impl Register for __m256 {
     const WIDTH: usize = 8;
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: the caller's.
-        Self(unsafe { _mm256_loadu_ps(from) })
+        unsafe { _mm256_loadu_ps(from) }
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller's.
-        unsafe { _mm256_storeu_ps(to, self.0) }
+        unsafe { _mm256_storeu_ps(to, self) }
     }
 
     #[inline(always)]
-    unsafe fn multiply_add(self, line: *const f32, value: *const f32) -> Self {
-        // SAFETY: the caller's.
-        Self(unsafe { _mm256_fmadd_ps(_mm256_loadu_ps(line), _mm256_set1_ps(*value), self.0) })
-    }
-
-    #[inline(always)]
-    fn prefetch(line: *const f32) {
+    fn prefetch(line: *const u8) {
         // SAFETY: the instruction reads nothing that the program sees.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) }
     }
 }
 
-/// Pairs of bf16: each half is an f32 with 16 bits of zeros.
-#[derive(Clone, Copy)]
-struct Widened(F32);
+struct F32;
 
-impl Register for Widened {
+impl Multiply for F32 {
+    type Register = __m256;
+    type Row = f32;
+    type Line = f32;
+    const STEP: usize = 1;
+
+    #[inline(always)]
+    unsafe fn add(sums: __m256, line: *const f32, value: *const f32) -> __m256 {
+        // SAFETY: the caller's.
+        unsafe { _mm256_fmadd_ps(_mm256_loadu_ps(line), _mm256_set1_ps(*value), sums) }
+    }
+}
+
+/// Pairs of bf16: each half is an f32 with 16 bits of zeros.
+struct Widened;
+
+impl Multiply for Widened {
+    type Register = __m256;
     type Row = u32;
     type Line = u32;
     const STEP: usize = 2;
-    const WIDTH: usize = 8;
 
     #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller's.
-        Self(unsafe { F32::load(from) })
-    }
-
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller's.
-        unsafe { self.0.store(to) }
-    }
-
-    #[inline(always)]
-    unsafe fn multiply_add(self, line: *const u32, value: *const u32) -> Self {
+    unsafe fn add(sums: __m256, line: *const u32, value: *const u32) -> __m256 {
         // SAFETY: the caller's; f32 and u32 have the same size and alignment, and every bit pattern is both.
         unsafe {
             let line = _mm256_loadu_si256(line.cast());
             let low = _mm256_castsi256_ps(_mm256_slli_epi32::<16>(line));
             let high = _mm256_castsi256_ps(_mm256_and_si256(line, _mm256_set1_epi32(!0xffff)));
             let value: *const f32 = value.cast();
-            let sums = _mm256_fmadd_ps(low, _mm256_set1_ps(*value), self.0.0);
-            Self(F32(_mm256_fmadd_ps(high, _mm256_set1_ps(*value.add(1)), sums)))
+            let sums = _mm256_fmadd_ps(low, _mm256_set1_ps(*value), sums);
+            _mm256_fmadd_ps(high, _mm256_set1_ps(*value.add(1)), sums)
         }
-    }
-
-    #[inline(always)]
-    fn prefetch(line: *const u32) {
-        F32::prefetch(line.cast());
     }
 }
 

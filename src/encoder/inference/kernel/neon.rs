@@ -4,7 +4,7 @@
 
 use std::arch::aarch64::*;
 
-use super::tile::{Register, blocks, multiply, tile};
+use super::tile::{Multiply, Register, blocks, multiply, tile};
 use super::{Kernel, Product};
 use crate::encoder::config::Activation;
 use crate::encoder::inference::elementwise::{self, Norm, Weighting};
@@ -58,74 +58,61 @@ impl Kernel for Neon {
     }
 }
 
-#[derive(Clone, Copy)]
-struct F32(float32x4_t);
+impl Register for float32x4_t {
+    const WIDTH: usize = 4;
 
-impl Register for F32 {
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's.
+        unsafe { vld1q_f32(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller's.
+        unsafe { vst1q_f32(to, self) }
+    }
+
+    #[inline(always)]
+    fn prefetch(_: *const u8) {}
+}
+
+struct F32;
+
+impl Multiply for F32 {
+    type Register = float32x4_t;
     type Row = f32;
     type Line = f32;
     const STEP: usize = 1;
-    const WIDTH: usize = 4;
 
     #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
+    unsafe fn add(sums: float32x4_t, line: *const f32, value: *const f32) -> float32x4_t {
         // SAFETY: the caller's.
-        Self(unsafe { vld1q_f32(from) })
+        unsafe { vfmaq_n_f32(sums, vld1q_f32(line), *value) }
     }
-
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller's.
-        unsafe { vst1q_f32(to, self.0) }
-    }
-
-    #[inline(always)]
-    unsafe fn multiply_add(self, line: *const f32, value: *const f32) -> Self {
-        // SAFETY: the caller's.
-        Self(unsafe { vfmaq_n_f32(self.0, vld1q_f32(line), *value) })
-    }
-
-    #[inline(always)]
-    fn prefetch(_: *const f32) {}
 }
 
 /// Pairs of bf16: each half is an f32 with 16 bits of zeros.
-#[derive(Clone, Copy)]
-struct Widened(F32);
+struct Widened;
 
-impl Register for Widened {
+impl Multiply for Widened {
+    type Register = float32x4_t;
     type Row = u32;
     type Line = u32;
     const STEP: usize = 2;
-    const WIDTH: usize = 4;
 
     #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller's.
-        Self(unsafe { F32::load(from) })
-    }
-
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller's.
-        unsafe { self.0.store(to) }
-    }
-
-    #[inline(always)]
-    unsafe fn multiply_add(self, line: *const u32, value: *const u32) -> Self {
+    unsafe fn add(sums: float32x4_t, line: *const u32, value: *const u32) -> float32x4_t {
         // SAFETY: the caller's; f32 and u32 have the same size and alignment, and every bit pattern is both.
         unsafe {
             let line = vld1q_u32(line);
             let low = vreinterpretq_f32_u32(vshlq_n_u32::<16>(line));
             let high = vreinterpretq_f32_u32(vandq_u32(line, vdupq_n_u32(!0xffff)));
             let value: *const f32 = value.cast();
-            let sums = vfmaq_n_f32(self.0.0, low, *value);
-            Self(F32(vfmaq_n_f32(sums, high, *value.add(1))))
+            let sums = vfmaq_n_f32(sums, low, *value);
+            vfmaq_n_f32(sums, high, *value.add(1))
         }
     }
-
-    #[inline(always)]
-    fn prefetch(_: *const u32) {}
 }
 
 multiply!(product, F32, "neon", 4, 4: 1 2 3 4);
