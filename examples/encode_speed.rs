@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use workindex::{Backend, Encoded, Encoder, EncoderSettings, Monitor, Precision};
+use workindex::{Backend, Checkpoint, Encoded, Encoder, EncoderSettings, Monitor, Precision};
 
 /// 8 and 23 tokens of a BERT vocabulary, `[CLS]` and `[SEP]` included.
 const SINGLES: [(&str, &str); 2] = [
@@ -44,9 +44,10 @@ struct Options {
 
 fn main() -> Result<(), Failure> {
     let options = Options::read(std::env::args().skip(1))?;
-    let settings = EncoderSettings { precision: options.precision, ..EncoderSettings::default() };
+    let checkpoint = Checkpoint::open(&options.model)?;
+    let settings = EncoderSettings { precision: options.precision, ..checkpoint.default_settings() };
     let start = Instant::now();
-    let mut encoder = Encoder::open_with(&options.model, settings)?;
+    let mut encoder = Encoder::from_checkpoint(checkpoint, settings)?;
     if options.backend != Backend::default() {
         encoder = encoder.on(options.backend)?;
     }

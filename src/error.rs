@@ -68,7 +68,12 @@ pub enum Error {
     },
 
     /// A file of the index was written by a version of the format that this build cannot read.
-    #[error("{} has format version {found}; this build reads {oldest} to {newest}", path.display())]
+    #[error(
+        "{} has format version {found}; this build reads {}; make a new index (`workindex init`) and ingest again, or use the \
+         version of workindex that wrote it",
+        path.display(),
+        versions(*oldest, *newest)
+    )]
     Version {
         /// The file.
         path: PathBuf,
@@ -199,6 +204,11 @@ pub enum Error {
     Cancelled,
 }
 
+/// A range of versions in words.
+fn versions(oldest: u32, newest: u32) -> String {
+    if oldest == newest { format!("version {newest}") } else { format!("versions {oldest} to {newest}") }
+}
+
 impl Error {
     /// Wraps an [`std::io::Error`] with what was attempted and where.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error + use<> {
@@ -210,6 +220,14 @@ impl Error {
     pub(crate) fn in_batch(mut self, place: usize) -> Error {
         if let Error::EmptyText { position, .. } = &mut self {
             *position = Some(place);
+        }
+        self
+    }
+
+    /// An error about a text whose place among others means nothing.
+    pub(crate) fn out_of_batch(mut self) -> Error {
+        if let Error::EmptyText { position, .. } = &mut self {
+            *position = None;
         }
         self
     }

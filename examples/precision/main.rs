@@ -22,7 +22,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use workindex::{
-    Encoder, EncoderSettings, IngestOptions, Monitor, Precision, RankOptions, RankedTargets, Release, Space, WorkIndex,
+    Checkpoint, Encoder, EncoderSettings, IngestOptions, Monitor, Precision, RankOptions, RankedTargets, Release,
+    Space, WorkIndex,
 };
 
 use self::metrics::{Head, TOP, average_precision};
@@ -72,7 +73,9 @@ struct Embedded {
 
 impl Embedded {
     fn new(model: &Path, precision: Precision, releases: &[Release]) -> Result<Self> {
-        let encoder = Encoder::open_with(model, EncoderSettings { precision, ..EncoderSettings::default() })?;
+        let checkpoint = Checkpoint::open(model)?;
+        let settings = EncoderSettings { precision, ..checkpoint.default_settings() };
+        let encoder = Encoder::from_checkpoint(checkpoint, settings)?;
         println!("{} in {precision:?}, on {}", encoder.name(), encoder.runs_on());
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("precision.index");

@@ -106,7 +106,7 @@ impl Checkpoint {
         let max_tokens = self.profile.default_max_tokens().unwrap_or(default.max_tokens);
         let special_tokens = self.profile.default_special_tokens().unwrap_or(default.special_tokens);
         let max_tokens = max_tokens.min(self.max_positions());
-        EncoderSettings { max_tokens, special_tokens, ..EncoderSettings::default() }
+        EncoderSettings { max_tokens, special_tokens, ..default }.limited_to(self.max_seq_length())
     }
 
     /// How the model's pooled vector is made of its token embeddings.

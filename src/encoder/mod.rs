@@ -1,8 +1,8 @@
 //! Text in, token matrices out: a transformer read from a model directory, run on the CPU.
 //!
 //! [`Encoder`] is all that other rooms need. Inside: [`checkpoint`] reads and hashes a model directory, [`tokenizer`]
-//! cuts a text into pieces, [`architecture`] holds the differentiable models of all families and [`batch`] runs many texts
-//! without padding, so that a text's embedding does not depend on what it was encoded together with. What comes before and
+//! cuts a text into pieces, [`inference`] runs the transformer fast and [`architecture`] differentiably, [`model`] chooses between
+//! them, and [`batch`] runs many texts without padding, so that a text's embedding does not depend on what it was encoded together with. What comes before and
 //! behind the transformer: [`modules`] says which layers there are, [`head`] computes them, [`sides`] tells apart kinds of text
 //! that a model treats differently, and [`profile`] puts all of it together without loading a model.
 
@@ -104,7 +104,12 @@ impl Encoder {
     /// As [`open`](Self::open), and [`Error::InvalidOption`] when the model has fewer positions than `max_tokens` or
     /// `max_tokens` leaves no room for a token of the text.
     pub fn open_with(dir: &Path, settings: EncoderSettings) -> Result<Self> {
-        let load = |checkpoint: &Checkpoint| Loaded::read(checkpoint, settings, Backend::Cpu);
+        Self::open_on(dir, settings, Backend::Cpu)
+    }
+
+    /// As [`open_with`](Self::open_with), on a backend.
+    pub(crate) fn open_on(dir: &Path, settings: EncoderSettings, backend: Backend) -> Result<Self> {
+        let load = |checkpoint: &Checkpoint| Loaded::read(checkpoint, settings, backend);
         let (checkpoint, loaded) = Checkpoint::open_beside(dir, load)?;
         Ok(Self::of(checkpoint, loaded))
     }
@@ -121,7 +126,7 @@ impl Encoder {
     /// The same encoder on another backend, read from its files again: on a GPU, or with candle, the reference.
     ///
     /// # Errors
-    /// [`Error::Encoder`] when there is no such device or the crate was built without it; as [`open_with`](Self::open_with).
+    /// [`Error::InvalidOption`] when there is no such device or the crate was built without it; as [`open_with`](Self::open_with).
     pub fn on(&self, backend: Backend) -> Result<Self> {
         let Inner { checkpoint, loaded, .. } = &*self.inner;
         let loaded = Loaded::read(checkpoint, loaded.settings, backend)?;
@@ -154,7 +159,8 @@ impl Encoder {
         self.inner.checkpoint.dim()
     }
 
-    /// Identifies the embeddings: encoders with equal fingerprints make equal token matrices of equal texts.
+    /// Identifies the embeddings: encoders with equal fingerprints make equal token matrices of equal texts, to within the rounding
+    /// of what they [run on](Self::on).
     pub fn fingerprint(&self) -> Fingerprint {
         self.inner.fingerprint
     }
@@ -195,7 +201,8 @@ impl Encoder {
 
     /// Encodes many texts, in parallel on the current rayon pool; the results are in the order of `texts`.
     ///
-    /// A text's result is the same at every thread count, and within 1e-6 of what it is alone or among other texts. All
+    /// A text's result is the same at every thread count, alone and among other texts: to the bit, or within 1e-6 where
+    /// candle computes it. All
     /// results are held in memory (`tokens × dim × 4` bytes each): give very long lists in parts.
     ///
     /// # Errors
@@ -244,11 +251,12 @@ impl Encoder {
         let loaded = self.inner.side(side)?;
         let frame = &loaded.frame;
         if loaded.head.is_some() {
+            self.inner.tokenize(text, side)?;
             return Ok(vec![Token { text: text.to_string(), start: 0, end: text.len(), special: false }]);
         }
+        let ids = self.inner.tokenize(text, side)?.ids;
         let tokens = self.inner.loaded.tokenizer.tokens(text, frame)?;
         let special: Vec<bool> = tokens.iter().map(|token| token.special).collect();
-        let ids = self.inner.loaded.tokenizer.tokenize(text, frame)?.ids;
         let keep = kept_rows(&special, &loaded.skipped(&ids), self.inner.loaded.settings.special_tokens);
         Ok(tokens.into_iter().zip(keep).filter_map(|(token, keep)| keep.then_some(token)).collect())
     }

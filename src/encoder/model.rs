@@ -6,13 +6,15 @@ use candle_core::{Device, Tensor};
 
 use super::architecture::{self, Architecture};
 use super::checkpoint::Checkpoint;
-use super::files::encoder_error;
 use super::inference::kernel;
 use super::inference::{Loader, Sequence, Transformer, Workspace};
 use super::settings::{EncoderSettings, Precision};
 use super::tokenizer::Tokenized;
 use super::weights::Weights;
 use crate::error::{Error, Result};
+
+/// Of a workspace that is kept for the next batch; a very long text needs more, and gives it back.
+const MAX_IDLE_BYTES: usize = 64 << 20;
 
 /// What an encoder computes with. It changes the speed, and the last bits of embeddings, never what they are comparable with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -48,7 +50,12 @@ impl Model {
             let transformer = Loader { config, files: &files, precision, max_tokens, kernel }.load()?;
             return Ok(Self::Packed(Box::new(Packed { transformer, idle: Mutex::default() })));
         }
-        let device = backend.device().map_err(|e| encoder_error(checkpoint.dir(), format!("{backend}: {e}")))?;
+        let device = backend.device().map_err(|e| Error::InvalidOption {
+            option: "backend",
+            expected: "cpu, candle, or a GPU that is there, in a build with the cargo feature `cuda` or `metal`"
+                .to_string(),
+            got: format!("{backend} ({e})"),
+        })?;
         let weights = Weights::read(&files, &config.parameters(), &device)?;
         let weights = if precision == Precision::Bf16 { weights.rounded() } else { weights };
         Ok(Self::Candle { architecture: architecture::load(config, &weights)?, device })
@@ -84,7 +91,9 @@ impl Packed {
         let sequences: Vec<Sequence<'_>> =
             texts.iter().map(|text| Sequence { ids: &text.ids, attended: text.attended }).collect();
         let hidden = self.transformer.forward(&sequences, &mut workspace).to_vec();
-        self.idle().push(workspace);
+        if workspace.bytes() <= MAX_IDLE_BYTES {
+            self.idle().push(workspace);
+        }
         hidden
     }
 

@@ -11,7 +11,8 @@ pub enum Precision {
     /// In f32: the checkpoint as its authors run it.
     #[default]
     F32,
-    /// Weights and inputs of the linear layers rounded to bf16 (8 bits of mantissa), their products summed in f32: half the memory.
+    /// Weights and inputs of the linear layers rounded to bf16 (8 bits of mantissa), their products summed in f32: half the
+    /// memory for the layers' weights, and less time for single short texts.
     Bf16,
 }
 
@@ -44,8 +45,12 @@ impl Default for EncoderSettings {
 }
 
 impl EncoderSettings {
-    /// [`Error::InvalidOption`] unless `1 ≤ max_tokens ≤ max_positions`.
+    /// No published encoder takes more tokens; a configuration may say anything.
+    const MAX_TOKENS: usize = 1 << 15;
+
+    /// [`Error::InvalidOption`] unless `1 ≤ max_tokens ≤ max_positions`, and in bounds.
     pub(crate) fn check(&self, max_positions: usize) -> Result<()> {
+        let max_positions = max_positions.min(Self::MAX_TOKENS);
         if (1..=max_positions).contains(&self.max_tokens) {
             return Ok(());
         }
@@ -81,6 +86,7 @@ mod tests {
         assert!(settings.check(64).is_err());
         assert!(settings.check(65).is_ok());
         assert!(EncoderSettings { max_tokens: 0, ..settings }.check(64).is_err());
+        assert!(EncoderSettings { max_tokens: 1 << 20, ..settings }.check(usize::MAX).is_err());
         assert_eq!(settings.limited_to(Some(10)).max_tokens, 10);
         assert_eq!(settings.limited_to(Some(100)).max_tokens, 65);
         assert_eq!(settings.limited_to(None), settings);

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use tokenizers::models::ModelWrapper;
 use tokenizers::normalizers::{NormalizerWrapper, Replace};
+use tokenizers::pre_tokenizers::PreTokenizerWrapper;
+use tokenizers::processors::PostProcessorWrapper;
 use tokenizers::{Result as TokenizersResult, Tokenizer};
 
 use super::files::encoder_error;
@@ -36,7 +38,10 @@ pub(crate) fn guarded<T>(path: &Path, doing: &str, operation: impl FnOnce() -> T
 /// # Errors
 /// [`Error::Encoder`](crate::Error::Encoder).
 pub(crate) fn check(path: &Path, tokenizer: &Tokenizer) -> Result<()> {
-    check_model(tokenizer.get_model()).map_err(|problem| encoder_error(path, problem))?;
+    let checked = check_model(tokenizer.get_model())
+        .and_then(|()| check_pre_tokenizer(tokenizer.get_pre_tokenizer()))
+        .and_then(|()| check_post_processor(tokenizer.get_post_processor()));
+    checked.map_err(|problem| encoder_error(path, problem))?;
     let mut steps = Vec::new();
     if let Some(normalizer) = tokenizer.get_normalizer() {
         collect(normalizer, &mut steps);
@@ -66,6 +71,47 @@ fn check_model(model: &ModelWrapper) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// Each byte-level step writes a byte as a character of up to two bytes: one after the other they would double a text each time.
+fn check_pre_tokenizer(pre_tokenizer: Option<&PreTokenizerWrapper>) -> Result<(), String> {
+    let mut steps = vec![];
+    let mut waiting: Vec<&PreTokenizerWrapper> = pre_tokenizer.into_iter().collect();
+    while let Some(step) = waiting.pop() {
+        match step {
+            PreTokenizerWrapper::Sequence(sequence) => waiting.extend(sequence.as_ref()),
+            step => steps.push(step),
+        }
+    }
+    let byte_level = steps.iter().filter(|step| matches!(step, PreTokenizerWrapper::ByteLevel(_))).count();
+    if steps.len() > MAX_STEPS || byte_level > 1 {
+        return Err(format!(
+            "pre_tokenizer: at most {MAX_STEPS} steps are expected, and 1 on bytes; found {} and {byte_level}",
+            steps.len()
+        ));
+    }
+    Ok(())
+}
+
+/// A template that repeats the text would multiply its tokens, and templates one after the other their factors.
+fn check_post_processor(post_processor: Option<&PostProcessorWrapper>) -> Result<(), String> {
+    let mut repeats = 0;
+    let mut steps = 0;
+    let mut waiting: Vec<&PostProcessorWrapper> = post_processor.into_iter().collect();
+    while let Some(step) = waiting.pop() {
+        steps += 1;
+        match step {
+            PostProcessorWrapper::Sequence(sequence) => waiting.extend(sequence.as_ref()),
+            PostProcessorWrapper::Template(template) => repeats += template.get_single().matches("Sequence {").count(),
+            _ => {}
+        }
+    }
+    if steps > MAX_STEPS || repeats > 1 {
+        return Err(format!(
+            "post_processor: at most {MAX_STEPS} steps are expected, and a text once in its template; found {steps} and {repeats}"
+        ));
+    }
+    Ok(())
 }
 
 /// The normalizers in the order in which they run. The file's depth, and so this recursion's, is limited by the JSON parser.

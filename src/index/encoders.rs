@@ -48,7 +48,7 @@ impl LoadedEncoders {
 pub(super) fn load(paths: &Paths, record: &EncoderRecord, backend: Backend) -> Result<Encoder> {
     let folder = paths.encoder(&record.fingerprint);
     let settings = check_runs_here(record)?;
-    let encoder = Encoder::open_with(&folder, from_record(settings))?;
+    let encoder = Encoder::open_on(&folder, from_record(settings), backend)?;
     let found = *encoder.fingerprint().as_bytes();
     if found != record.fingerprint {
         return Err(Error::corrupt(
@@ -57,7 +57,7 @@ pub(super) fn load(paths: &Paths, record: &EncoderRecord, backend: Backend) -> R
             hex(&found),
         ));
     }
-    if backend == Backend::default() { Ok(encoder) } else { encoder.on(backend) }
+    Ok(encoder)
 }
 
 /// The settings of an encoder that can embed texts in this process.

@@ -14,9 +14,9 @@ impl Space {
     ///
     /// ```no_run
     /// # let space = workindex::WorkIndex::open("work.index")?.space("esco/skill/en")?;
-    /// use workindex::{RankOptions, Rule};
+    /// use workindex::RankOptions;
     /// let ranking = space.rank("Senior data engineer", &RankOptions::top(10))?;
-    /// let explanation = space.explain("Senior data engineer", &ranking[0].id, &Rule::default())?;
+    /// let explanation = space.explain("Senior data engineer", &ranking[0].id, &ranking.rule)?;
     /// for (token, share) in explanation.query_tokens.iter().zip(&explanation.forms[0].comparisons[0].query_shares) {
     ///     println!("{} adds {share:.3}", token.label());
     /// }

@@ -218,7 +218,9 @@ impl Embed for WithEncoder<'_> {
             Some(encoder) => encoder,
             none => none.insert(encoders::load(self.paths, self.record, self.backend)?),
         };
-        let encoded = encoder.encode_batch_on(texts, encoder.target_side(kind.as_str()), monitor)?;
+        let side = encoder.target_side(kind.as_str());
+        // Which of the missing texts it was says nothing to the caller; the error quotes the text.
+        let encoded = encoder.encode_batch_on(texts, side, monitor).map_err(Error::out_of_batch)?;
         Ok(encoded.into_iter().map(|encoded| (encoded.matrix, encoded.truncated)).collect())
     }
 }

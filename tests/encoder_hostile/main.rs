@@ -162,3 +162,15 @@ fn files_of_absurd_length_are_refused_unread() {
         model.refused(&[name, "bytes; at most"]);
     }
 }
+
+/// ModernBERT has no table of positions whose size a file would have to back.
+#[test]
+fn more_tokens_than_any_model_takes() {
+    let model = Model::of("tiny-modernbert");
+    model.edit_json("config.json", |config| config["max_position_embeddings"] = (1 << 20).into());
+    model.edit_json("sentence_bert_config.json", |config| config["max_seq_length"] = (1 << 20).into());
+    assert!(model.open().unwrap().encode("data engineer").is_ok());
+    std::fs::write(model.path("workindex.json"), r#"{"max_tokens":1048576}"#).unwrap();
+    let error = model.open().unwrap_err();
+    assert!(matches!(error, Error::InvalidOption { option: "max_tokens", .. }), "{error:?}");
+}

@@ -13,8 +13,13 @@ pub struct Model(pub tempfile::TempDir);
 
 impl Model {
     pub fn new() -> Self {
+        Self::of("tiny-bert")
+    }
+
+    /// A copy of a checkpoint in the fixtures.
+    pub fn of(name: &str) -> Self {
         let model = Self(tempfile::tempdir().unwrap());
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/encoder/tiny-bert");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/encoder").join(name);
         std::fs::create_dir(model.path("1_Pooling")).unwrap();
         for entry in std::fs::read_dir(&source).unwrap().flatten().filter(|e| e.path().is_file()) {
             std::fs::copy(entry.path(), model.path(entry.file_name().to_str().unwrap())).unwrap();

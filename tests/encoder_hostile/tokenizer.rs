@@ -54,6 +54,20 @@ fn what_makes_the_tokenizers_library_panic_is_an_error() {
 }
 
 #[test]
+fn steps_that_multiply_a_text_are_refused() {
+    let repeated = |t: &mut Value| {
+        let text = json!({ "Sequence": { "id": "A", "type_id": 0 } });
+        t["post_processor"]["single"].as_array_mut().unwrap().extend(vec![text; 1000]);
+    };
+    refused(repeated, &["tokenizer.json", "post_processor", "1001"]);
+    let byte_level = json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true });
+    refused(
+        |t| t["pre_tokenizer"] = json!({ "type": "Sequence", "pretokenizers": vec![byte_level; 40] }),
+        &["tokenizer.json", "pre_tokenizer", "40"],
+    );
+}
+
+#[test]
 fn tokenizers_that_contradict_themselves() {
     refused(|t| t["model"]["unk_token"] = "[NONE]".into(), &["tokenizer.json"]);
     refused(|t| t["model"]["type"] = "Unigram".into(), &["tokenizer.json"]);

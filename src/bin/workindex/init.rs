@@ -42,7 +42,7 @@ pub struct Args {
 enum PrecisionArg {
     /// As the model's authors run it.
     F32,
-    /// Weights and inputs rounded to 8 bits of mantissa: half the memory.
+    /// Weights and inputs rounded to 8 bits of mantissa: half the memory for the layers' weights.
     Bf16,
 }
 

@@ -1,5 +1,5 @@
-//! Transformers over candle, made of operations that have a backward pass, so that the code that embeds is the code that
-//! trains. One architecture serves all post-norm families, another ModernBERT.
+//! Transformers over candle, made of operations that have a backward pass: what trains, what runs on GPUs and where the processor has
+//! no kernel, and the reference of the fast path (`inference/`). One architecture serves all post-norm families, another ModernBERT.
 
 mod attention;
 mod layers;

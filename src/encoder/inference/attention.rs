@@ -1,8 +1,13 @@
 //! Attention of the tokens of one text to each other, head by head.
 
+use std::ops::Range;
+
 use super::elementwise::Weighting;
 use super::kernel::{Kernel, LANES, PANEL, Product};
-use super::positions::{PositionBias, Rotary};
+use super::positions::{BiasOfHead, PositionBias, Rotary};
+
+/// Queries whose scores are in memory at a time, so that memory does not grow with the square of a text's length.
+const QUERIES: usize = 64;
 
 /// What attention does with the queries, keys and values of a layer.
 pub(super) struct Attention {
@@ -20,6 +25,13 @@ pub(super) struct Attention {
 pub(super) struct AttentionScratch {
     keys: Vec<f32>,
     scores: Vec<f32>,
+}
+
+impl AttentionScratch {
+    /// The values that it has memory for.
+    pub(super) fn capacity(&self) -> usize {
+        self.keys.capacity() + self.scores.capacity()
+    }
 }
 
 /// Queries, keys and values of all tokens of one text: rows `stride` apart; in a row all heads' queries, then their keys, then
@@ -54,29 +66,44 @@ impl Attention {
             }
         }
         for head in 0..self.heads {
-            self.score(kernel, projected, head, scratch);
-            self.weigh(kernel, projected, bias.map(|bias| bias.of(head)), &mut scratch.scores);
-            self.mix(kernel, projected, head, &scratch.scores, out);
+            self.turn_keys(projected, head, &mut scratch.keys);
+            for first in (0..projected.tokens).step_by(QUERIES) {
+                let queries = first..(first + QUERIES).min(projected.tokens);
+                self.score(kernel, projected, (head, &queries), scratch);
+                self.weigh(kernel, projected, bias.map(|bias| bias.of(head)), &queries, &mut scratch.scores);
+                self.mix(kernel, projected, (head, &queries), &scratch.scores, out);
+            }
         }
     }
 
-    /// The scores of a head: rows of queries, [`row`] apart, columns of keys.
-    fn score(&self, kernel: &dyn Kernel, projected: &Projected<'_>, head: usize, scratch: &mut AttentionScratch) {
-        let &Projected { ref rows, stride, tokens, .. } = projected;
-        let width = row(tokens);
-        scratch.keys.resize(self.head * width, 0.0);
-        scratch.scores.resize(tokens * width, 0.0);
+    /// A head's keys as the columns of a matrix whose lines are [`row`] apart.
+    fn turn_keys(&self, projected: &Projected<'_>, head: usize, keys: &mut Vec<f32>) {
+        let width = row(projected.tokens);
+        keys.resize(self.head * width, 0.0);
         let first = self.width() + head * self.head;
-        for (token, row) in rows.chunks(stride).take(tokens).enumerate() {
-            for (line, &value) in scratch.keys.chunks_exact_mut(width).zip(&row[first..first + self.head]) {
+        for (token, row) in projected.rows.chunks(projected.stride).take(projected.tokens).enumerate() {
+            for (line, &value) in keys.chunks_exact_mut(width).zip(&row[first..first + self.head]) {
                 line[token] = value;
             }
         }
+    }
+
+    /// The scores of some queries: rows of queries, [`row`] apart, columns of keys.
+    fn score(
+        &self,
+        kernel: &dyn Kernel,
+        projected: &Projected<'_>,
+        (head, queries): (usize, &Range<usize>),
+        scratch: &mut AttentionScratch,
+    ) {
+        let &Projected { ref rows, stride, tokens, .. } = projected;
+        let width = row(tokens);
+        scratch.scores.resize(queries.len() * width, 0.0);
         for column in (0..width).step_by(PANEL) {
             let product = Product {
-                rows: &rows[head * self.head..],
+                rows: &rows[queries.start * stride + head * self.head..],
                 row_stride: stride,
-                n_rows: tokens,
+                n_rows: queries.len(),
                 row_len: self.head,
                 lines: self.head,
                 panel: &scratch.keys[column..],
@@ -92,11 +119,13 @@ impl Attention {
         &self,
         kernel: &dyn Kernel,
         projected: &Projected<'_>,
-        bias: Option<PositionBiasOfHead<'_>>,
+        bias: Option<BiasOfHead<'_>>,
+        queries: &Range<usize>,
         scores: &mut [f32],
     ) {
         let &Projected { tokens, attended, .. } = projected;
-        for (query, scores) in scores.chunks_exact_mut(row(tokens)).enumerate() {
+        for (query, scores) in queries.clone().zip(scores.chunks_exact_mut(row(tokens))) {
+            // A query with nothing to attend to within its reach attends to the last token that any may attend to.
             let (from, to) = match self.reach {
                 None => (0, attended),
                 Some(reach) => (query.saturating_sub(reach).min(attended - 1), (query + reach + 1).min(attended)),
@@ -106,14 +135,21 @@ impl Attention {
         }
     }
 
-    fn mix(&self, kernel: &dyn Kernel, projected: &Projected<'_>, head: usize, scores: &[f32], out: &mut [f32]) {
+    fn mix(
+        &self,
+        kernel: &dyn Kernel,
+        projected: &Projected<'_>,
+        (head, queries): (usize, &Range<usize>),
+        scores: &[f32],
+        out: &mut [f32],
+    ) {
         let &Projected { ref rows, stride, tokens, .. } = projected;
         let values = 2 * self.width() + head * self.head;
         for column in (0..self.head).step_by(PANEL) {
             let product = Product {
                 rows: scores,
                 row_stride: row(tokens),
-                n_rows: tokens,
+                n_rows: queries.len(),
                 row_len: tokens,
                 lines: tokens,
                 panel: &rows[values + column..],
@@ -121,7 +157,8 @@ impl Attention {
                 columns: PANEL.min(self.head - column),
                 bias: &[],
             };
-            kernel.product(&product, &mut out[head * self.head + column..], self.width());
+            let first = queries.start * self.width() + head * self.head + column;
+            kernel.product(&product, &mut out[first..], self.width());
         }
     }
 }
@@ -130,5 +167,3 @@ impl Attention {
 fn row(tokens: usize) -> usize {
     tokens.next_multiple_of(LANES)
 }
-
-type PositionBiasOfHead<'a> = super::positions::BiasOfHead<'a>;

@@ -8,7 +8,7 @@ use crate::simd::machine::Machine;
 const LANES: usize = super::kernel::LANES;
 type Lanes = [f32; LANES];
 
-/// How a query's scores become attention weights: softmax over the first `n` of scale · score + bias, within a window.
+/// How a query's scores become attention weights: softmax of scale · score + bias, within a window.
 pub(crate) struct Weighting<'a> {
     /// What scores are multiplied with.
     pub(crate) scale: f32,

@@ -5,7 +5,7 @@
 //! | file | what |
 //! |---|---|
 //! | `transformer.rs` | [`Transformer`]: embeddings, layers, the forward pass |
-//! | `load.rs` | a transformer from a configuration and a mapped checkpoint |
+//! | `load/` | a transformer from a configuration and a mapped checkpoint |
 //! | `linear.rs`, `arena.rs` | packed linear layers and the memory they lie in |
 //! | `attention.rs`, `positions.rs` | attention within a text; biases by distance and rotary embeddings |
 //! | `elementwise.rs` | activations, softmax, layer normalisation, rounding to bf16 |

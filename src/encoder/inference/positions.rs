@@ -39,35 +39,74 @@ impl<'a> BiasOfHead<'a> {
     }
 }
 
+/// Values of the table of rotations; places beyond it are computed when they are needed.
+const MAX_TABLE: usize = 1 << 22;
+
 /// Rotary position embeddings (RoFormer, arXiv 2104.09864), halves rotated against each other.
 pub(super) struct Rotary {
     /// For each place the cosines, then the sines, of half a head's angles.
     table: Vec<f32>,
-    half: usize,
+    frequencies: Vec<f32>,
 }
 
 impl Rotary {
     /// For heads of `width` values; angle i of place p is p · θ^(−2i / width).
     pub(super) fn new(places: usize, width: usize, theta: f64) -> Self {
         let half = width / 2;
-        let mut table = Vec::with_capacity(places * 2 * half);
-        // As transformers: the frequencies and the angles are f32.
         let frequency = |i: usize| (1.0 / theta.powf(2.0 * i as f64 / width as f64)) as f32;
-        for place in 0..places {
-            let angles = (0..half).map(|i| f64::from(place as f32 * frequency(i)));
-            table.extend(angles.clone().map(|angle| angle.cos() as f32));
-            table.extend(angles.map(|angle| angle.sin() as f32));
-        }
-        Self { table, half }
+        let frequencies: Vec<f32> = (0..half).map(frequency).collect();
+        let places = places.min(MAX_TABLE / width.max(1));
+        let table = (0..places).flat_map(|place| rotation(place, &frequencies)).collect();
+        Self { table, frequencies }
     }
 
     /// Rotates a head's query or key; what is beyond the angles stays.
     pub(super) fn rotate(&self, place: usize, head: &mut [f32]) {
-        let Some(angles) = self.table.get(2 * self.half * place..2 * self.half * (place + 1)) else { return };
-        let (cosines, sines) = angles.split_at(self.half);
-        let Some((first, second)) = head.split_at_mut_checked(self.half) else { return };
-        for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cosines).zip(sines) {
-            (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+        let half = self.frequencies.len();
+        match self.table.get(2 * half * place..2 * half * (place + 1)) {
+            Some(rotation) => rotate(rotation, head),
+            None => rotate(&rotation(place, &self.frequencies).collect::<Vec<f32>>(), head),
         }
+    }
+}
+
+/// The cosines, then the sines, of a place's angles. As in transformers, angles are f32.
+fn rotation(place: usize, frequencies: &[f32]) -> impl Iterator<Item = f32> {
+    let angles = frequencies.iter().map(move |frequency| f64::from(place as f32 * frequency));
+    angles.clone().map(|angle| angle.cos() as f32).chain(angles.map(|angle| angle.sin() as f32))
+}
+
+fn rotate(rotation: &[f32], head: &mut [f32]) {
+    let (cosines, sines) = rotation.split_at(rotation.len() / 2);
+    let Some((first, second)) = head.split_at_mut_checked(cosines.len()) else { return };
+    for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cosines).zip(sines) {
+        (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_beyond_the_table_are_rotated_too() {
+        let (width, place) = (1 << 12, 1 << 11);
+        let rotary = Rotary::new(place, width, 10_000.0);
+        assert!(rotary.table.len() <= MAX_TABLE);
+        let mut head: Vec<f32> = (0..width).map(|i| i as f32).collect();
+        rotary.rotate(place, &mut head);
+        let angle = f64::from(place as f32 * rotary.frequencies[1]);
+        let expected = angle.cos() - (width / 2 + 1) as f64 * angle.sin();
+        assert!((f64::from(head[1]) - expected).abs() < 1e-3, "{} for {expected}", head[1]);
+    }
+
+    #[test]
+    fn a_bias_is_that_of_the_distance() {
+        let table: Vec<f32> = (0..10).map(|i| i as f32).collect();
+        let bias = PositionBias::new(&table, 2, 3, |distance| (distance + 2) as usize);
+        // Distances −2 … 2 are buckets 0 … 4; head 1 has the odd values.
+        assert_eq!(bias.of(1).of(0, 3), [5.0, 7.0, 9.0]);
+        assert_eq!(bias.of(1).of(2, 3), [1.0, 3.0, 5.0]);
+        assert_eq!(bias.of(0).of(1, 2), [2.0, 4.0]);
     }
 }

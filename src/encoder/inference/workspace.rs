@@ -34,6 +34,17 @@ pub(super) struct Parts {
     pub(super) attention: AttentionScratch,
 }
 
+impl Workspace {
+    /// The memory that it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        let Self { states, parts } = self;
+        let floats =
+            [&states.hidden, &states.normed, &parts.projected, &parts.mixed, &parts.wide, &parts.gate, &parts.update];
+        let floats: usize = floats.iter().map(|buffer| buffer.capacity()).sum();
+        (floats + parts.rounded.capacity() + parts.attention.capacity()) * size_of::<f32>()
+    }
+}
+
 /// Makes room for `rows` rows of `width` values; what is in them is left over from before.
 pub(super) fn room(buffer: &mut Vec<f32>, rows: usize, width: usize) -> &mut [f32] {
     let length = rows * width;

@@ -26,13 +26,14 @@ pub(crate) fn choose(modules: &Modules, config: &SentenceConfig, sidecar: &Sidec
     }
     let query = chooser.side("sides.query", sidecar.query.as_ref(), Role::Query, "")?;
     let others = chooser.side("sides.kinds.*", sidecar.kinds.get("*"), Role::Document, "*")?;
-    // What is known of kinds without a sidecar is what `route` knows.
-    let is_said = |kind: &&str| sidecar.kinds.contains_key(*kind) || sidecar.kinds.contains_key("*");
-    let known = ["occupation"].into_iter().filter(|kind| !is_said(kind));
+    // What is known of kinds without a sidecar is what `route` knows. What a sidecar says of all kinds holds for these too, but
+    // for what it leaves out.
+    let known = ["occupation"].into_iter().filter(|kind| !sidecar.kinds.contains_key(*kind));
     let named = sidecar.kinds.iter().filter(|(kind, _)| *kind != "*");
     let mut kinds = Vec::new();
-    for (kind, choice) in
-        named.map(|(kind, choice)| (kind.as_str(), Some(choice))).chain(known.map(|kind| (kind, None)))
+    for (kind, choice) in named
+        .map(|(kind, choice)| (kind.as_str(), Some(choice)))
+        .chain(known.map(|kind| (kind, sidecar.kinds.get("*"))))
     {
         let side = chooser.side(&format!("sides.kinds.{kind}"), choice, Role::Document, kind)?;
         kinds.push((kind.to_string(), side));

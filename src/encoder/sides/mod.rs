@@ -51,6 +51,9 @@ pub(crate) enum Role {
 pub(crate) struct Sides {
     specs: Vec<SideSpec>,
     query: Side,
+    /// Of queries of a known kind, where heads are about kinds of text.
+    query_kinds: BTreeMap<String, Side>,
+    query_others: Side,
     kinds: BTreeMap<String, Side>,
     others: Side,
 }
@@ -74,18 +77,26 @@ impl Sides {
             // `choose` lets through fewer kinds than a byte counts.
             Side(u8::try_from(at).unwrap_or(u8::MAX))
         };
+        // Where queries take the way of concepts of some kind, heads are about kinds of text and not about who asks: a query of a
+        // known kind takes that kind's way, behind the prompt of queries.
+        let by_kind = others.route == query.route || kinds.iter().any(|(_, spec)| spec.route == query.route);
+        let asking = |spec: &SideSpec| match by_kind {
+            true => SideSpec { route: spec.route.clone(), ..query.clone() },
+            false => query.clone(),
+        };
+        let asked: Vec<(String, SideSpec)> = kinds.iter().map(|(kind, spec)| (kind.clone(), asking(spec))).collect();
+        let asked_others = asking(&others);
         let (query, others) = (number(query), number(others));
         let kinds = kinds.into_iter().map(|(kind, spec)| (kind, number(spec))).collect();
-        Self { specs, query, kinds, others }
+        let query_kinds = asked.into_iter().map(|(kind, spec)| (kind, number(spec))).collect();
+        let query_others = number(asked_others);
+        Self { specs, query, query_kinds, query_others, kinds, others }
     }
 
     /// The side of a query, of which the kind may be known.
-    ///
-    /// Where queries are on the side of concepts of some kind, sides are about kinds and not about who asks: a query of a known
-    /// kind is embedded like a concept of that kind.
     pub(crate) fn query(&self, kind: Option<&str>) -> Side {
-        let by_kind = self.others == self.query || self.kinds.values().any(|side| *side == self.query);
-        kind.filter(|_| by_kind).map_or(self.query, |kind| self.target(kind))
+        let of_kind = |kind| self.query_kinds.get(kind).copied().unwrap_or(self.query_others);
+        kind.map_or(self.query, of_kind)
     }
 
     /// The side of a concept.
@@ -151,6 +162,18 @@ mod tests {
         assert_eq!([None, Some("occupation"), Some("skill")].map(|kind| sides.query(kind)), [anchor, anchor, positive]);
         assert_ne!(sides.target_key("occupation"), sides.target_key("skill"));
         assert_eq!(sides.target_key("skill"), sides.target_key("activity"));
+    }
+
+    #[test]
+    fn queries_of_a_kind_take_its_head_behind_their_own_prompt() {
+        let prompted = |prompt: &str, spec: SideSpec| SideSpec { prompt: prompt.into(), ..spec };
+        let kinds = vec![("occupation".into(), prompted("passage: ", route("anchor")))];
+        let sides = Sides::new(prompted("query: ", route("anchor")), kinds, prompted("passage: ", route("positive")));
+        let spec = |side: Side| sides.specs()[side.at()].clone();
+        assert_eq!(spec(sides.query(None)), prompted("query: ", route("anchor")));
+        assert_eq!(spec(sides.query(Some("occupation"))), prompted("query: ", route("anchor")));
+        assert_eq!(spec(sides.query(Some("skill"))), prompted("query: ", route("positive")));
+        assert_eq!(spec(sides.target("skill")), prompted("passage: ", route("positive")));
     }
 
     #[test]

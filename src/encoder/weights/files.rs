@@ -93,7 +93,7 @@ impl WeightFiles {
     }
 
     /// Whether there is a tensor of that name, whatever its shape.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for those who pack weights without candle"))]
+    #[cfg(test)]
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.find(name).is_some()
     }

@@ -18,8 +18,6 @@ use super::files::encoder_error;
 use crate::error::{Error, Result};
 
 pub(crate) use files::WeightFiles;
-#[expect(unused_imports, reason = "for those who pack weights without candle")]
-pub(crate) use float::FloatType;
 pub(super) use header::parse as parse_header;
 pub(crate) use raw::RawTensor;
 

@@ -19,18 +19,7 @@ pub(crate) struct RawTensor {
     pub(super) range: Range<usize>,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for those who pack weights without candle"))]
 impl RawTensor {
-    /// The size of each dimension.
-    pub(crate) fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    /// How the numbers are stored.
-    pub(crate) fn float_type(&self) -> FloatType {
-        self.float_type
-    }
-
     /// How many numbers there are.
     pub(crate) fn len(&self) -> usize {
         self.range.len() / self.float_type.size()

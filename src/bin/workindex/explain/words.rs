@@ -20,7 +20,7 @@ pub fn words(tokens: &[ExplainedToken]) -> Vec<Word> {
     let mut words: Vec<Word> = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
         match words.last_mut() {
-            Some(word) if token.continues_word() => {
+            Some(word) if token.continues => {
                 word.text.push_str(token.label());
                 word.pieces.push('·');
                 word.pieces.push_str(token.label());
@@ -37,7 +37,7 @@ pub fn words(tokens: &[ExplainedToken]) -> Vec<Word> {
 
 /// What a token is called beside a row or above a column: `·ering` goes on with the word before.
 pub fn piece(token: &ExplainedToken) -> String {
-    match token.continues_word() {
+    match token.continues {
         true => format!("·{}", token.label()),
         false => token.label().to_string(),
     }
@@ -81,7 +81,8 @@ pub mod tests {
         let token = |piece: &&str| {
             let special = piece.starts_with('[');
             let written = if special { "" } else { piece.trim_start_matches("##") };
-            ExplainedToken { text: piece.to_string(), written: written.to_string(), special }
+            let continues = piece.starts_with("##");
+            ExplainedToken { text: piece.to_string(), written: written.to_string(), special, continues }
         };
         pieces.iter().map(token).collect()
     }

@@ -16,11 +16,12 @@ struct Rotations {
 impl Loader<'_> {
     pub(super) fn modern_bert(&self, modern: &ModernBertConfig) -> Result<Parts> {
         let (config, names) = (self.config, self.config.embedding_names());
+        let words = self.tensor(&names.words, &[config.vocab_size, config.hidden_size])?;
         let rotary = |theta| Arc::new(Rotary::new(self.max_tokens, self.heads().width, theta));
         let rotations = Rotations { global: rotary(modern.global_rope_theta), local: rotary(modern.local_rope_theta) };
         let layers = (0..config.num_hidden_layers).map(|layer| self.modern_layer(modern, layer, &rotations));
         Ok(Parts {
-            words: self.tensor(&names.words, &[config.vocab_size, config.hidden_size])?,
+            words,
             places: Vec::new(),
             norm: self.norm(&names.norm, modern.norm_bias)?,
             position_bias: None,
