@@ -15,6 +15,11 @@ impl<'a> Fields<'a> {
         value.as_object().map(Self).ok_or_else(|| format!("expected an object, found {}", excerpt(value)))
     }
 
+    /// Whether the field is there and `null`.
+    pub(super) fn is_null(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(Value::is_null)
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&'a Value> {
         self.0.get(name).filter(|value| !value.is_null())
     }

@@ -39,11 +39,14 @@ impl ModernBertConfig {
         if let Some(scaling) = fields.get("rope_scaling") {
             return Err(format!("rope_scaling: {} is not supported; expected none", excerpt(scaling)));
         }
+        let global_rope_theta = theta(fields, FULL, "global_rope_theta", 160_000.0)?;
+        // `null` means that all layers have the same base.
+        let local_default = if fields.is_null("local_rope_theta") { global_rope_theta } else { 10_000.0 };
         Ok(Self {
             global_layers: global_layers(fields, layers)?,
             local_attention: fields.size_or("local_attention", 1 << 20, 128)?,
-            global_rope_theta: theta(fields, FULL, "global_rope_theta", 160_000.0)?,
-            local_rope_theta: theta(fields, SLIDING, "local_rope_theta", 10_000.0)?,
+            global_rope_theta,
+            local_rope_theta: theta(fields, SLIDING, "local_rope_theta", local_default)?,
             norm_bias: fields.flag("norm_bias")?,
             attention_bias: fields.flag("attention_bias")?,
             mlp_bias: fields.flag("mlp_bias")?,

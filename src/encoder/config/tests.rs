@@ -110,6 +110,8 @@ fn modern_bert_is_read_in_the_spelling_of_both_generations() {
     assert_eq!([0, 1, 2, 3].map(|layer| modern.reach(layer)), [None, Some(4), Some(4), None]);
     let defaults = read(json!({})).unwrap();
     assert_eq!((defaults.global_rope_theta, defaults.local_rope_theta, defaults.reach(1)), (16e4, 1e4, Some(64)));
+    let one_base = read(json!({"global_rope_theta": 9e4, "local_rope_theta": null})).unwrap();
+    assert_eq!(one_base.local_rope_theta, 9e4);
 }
 
 #[test]

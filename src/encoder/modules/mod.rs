@@ -91,7 +91,10 @@ impl Modules {
                     format!("{} modules; at most {MAX_MODULES} are expected", entries.len()),
                 ));
             }
-            for entry in &entries {
+            for (place, entry) in entries.iter().enumerate() {
+                if place > 0 && class(&entry.kind) == "Transformer" {
+                    return Err(encoder_error(&path, "more than one Transformer is not supported"));
+                }
                 modules.add(dir, &path, entry)?;
             }
         }
@@ -147,9 +150,15 @@ impl Modules {
             "Pooling" if self.is_late() => {
                 return Err(encoder_error(path, "Pooling behind a Dense of the tokens is not supported"));
             }
+            "Pooling" if self.pooling.is_some() => {
+                return Err(encoder_error(path, "more than one Pooling is not supported"));
+            }
             "Pooling" => self.pooling = Some(pooling::read(&dir.join(folder).join("config.json"))?),
             "Dense" if self.pooling.is_some() && entry.kind.starts_with("pylate.") => {
                 return Err(encoder_error(path, format!("module `{}` is not supported behind Pooling", entry.kind)));
+            }
+            "Dense" if self.pooling.is_none() && !self.heads.is_empty() => {
+                return Err(encoder_error(path, "Normalize before a Dense of the tokens is not supported"));
             }
             "Dense" if self.pooling.is_none() => self.token_layers.push(dense::read(dir, folder, dense::Of::Tokens)?),
             "Dense" => self.push(&Step::Dense(dense::read(dir, folder, dense::Of::Pooled)?)),

@@ -38,6 +38,22 @@ fn unknown_modules_and_paths_outside_are_refused_by_name() {
 }
 
 #[test]
+fn modules_that_would_be_forgotten_are_refused() {
+    let twice = |module: &str| USUAL.replace("Pooling\"}]", &format!("Pooling\"}},{module}]"));
+    let pooling = r#"{"path":"1_Pooling","type":"sentence_transformers.models.Pooling"}"#;
+    let transformer = r#"{"path":"2_More","type":"sentence_transformers.models.Transformer"}"#;
+    for (module, name) in [(pooling, "Pooling"), (transformer, "Transformer")] {
+        let error = model(&twice(module), r#"{"pooling_mode":"mean"}"#).1.unwrap_err().to_string();
+        assert!(error.contains(&format!("more than one {name}")), "{error}");
+    }
+    let normalized = r#"[{"path":"","type":"sentence_transformers.models.Transformer"},
+        {"path":"1_Normalize","type":"sentence_transformers.models.Normalize"},
+        {"path":"2_Dense","type":"pylate.models.Dense.Dense"}]"#;
+    let error = model(normalized, "{}").1.unwrap_err().to_string();
+    assert!(error.contains("Normalize before"), "{error}");
+}
+
+#[test]
 fn a_plain_transformers_directory_is_mean_pooled() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(Modules::read(dir.path()).unwrap(), Modules::default());

@@ -14,7 +14,7 @@ const FILE: &str = "config_sentence_transformers.json";
 /// What the file says that changes embeddings; empty where there is none.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct SentenceConfig {
-    /// Prompts that are not empty, by name.
+    /// Prompts by name; some may be empty.
     pub prompts: BTreeMap<String, String>,
     /// The prompt of texts that have no other.
     pub default_prompt: String,
@@ -65,21 +65,21 @@ impl SentenceConfig {
             }
             Some(name) => return Err(encoder_error(&path, format!("default_prompt_name: no prompt `{name}`"))),
         };
-        let prompts = all.into_iter().filter(|(_, text)| !text.is_empty()).collect();
         let late = LateConfig::of(file);
         for (field, length) in [("query_length", late.query_length), ("document_length", late.document_length)] {
             if length == 0 {
                 return Err(encoder_error(&path, format!("{field}: expected at least 1, found 0")));
             }
         }
-        Ok(Self { prompts, default_prompt, late })
+        Ok(Self { prompts: all, default_prompt, late })
     }
 
     /// The prompts of queries and of documents.
     ///
     /// A default prompt is for checkpoints that do not tell the two apart.
     pub(crate) fn query_and_document(&self) -> (String, String) {
-        let first = |names: &[&str]| names.iter().find_map(|name| self.prompts.get(*name)).cloned();
+        let said = |name: &&str| self.prompts.get(*name).filter(|text| !text.is_empty()).cloned();
+        let first = |names: &[&str]| names.iter().find_map(said);
         match (first(&["query"]), first(&["document", "passage", "corpus"])) {
             (None, None) => (self.default_prompt.clone(), self.default_prompt.clone()),
             (query, document) => (query.unwrap_or_default(), document.unwrap_or_default()),
