@@ -2,8 +2,8 @@
 //!
 //! [`Encoder`] is all that other rooms need. Inside: [`checkpoint`] reads and hashes a model directory, [`tokenizer`]
 //! cuts a text into pieces, [`inference`] runs the transformer fast and [`architecture`] differentiably, [`model`] chooses between
-//! them, and [`batch`] runs many texts without padding, so that a text's embedding does not depend on what it was encoded together with. What comes before and
-//! behind the transformer: [`modules`] says which layers there are, [`head`] computes them, [`sides`] tells apart kinds of text
+//! them, and [`batch`] runs many texts without padding, so that a text's embedding does not depend on what it was encoded together
+//! with. What comes before and behind the transformer: [`modules`] says which layers there are, [`head`] computes them, [`sides`] tells apart kinds of text
 //! that a model treats differently, and [`profile`] puts all of it together without loading a model.
 
 mod architecture;
@@ -202,8 +202,7 @@ impl Encoder {
     /// Encodes many texts, in parallel on the current rayon pool; the results are in the order of `texts`.
     ///
     /// A text's result is the same at every thread count, alone and among other texts: to the bit, or within 1e-6 where
-    /// candle computes it. All
-    /// results are held in memory (`tokens × dim × 4` bytes each): give very long lists in parts.
+    /// candle computes it. All results are held in memory (`tokens × dim × 4` bytes each): give very long lists in parts.
     ///
     /// # Errors
     /// As [`encode`](Self::encode), for the whole call; [`Error::Cancelled`] when the monitor says so.
@@ -249,13 +248,11 @@ impl Encoder {
     /// As [`encode_on`](Self::encode_on).
     pub fn tokens_on(&self, text: &str, side: Side) -> Result<Vec<Token>> {
         let loaded = self.inner.side(side)?;
-        let frame = &loaded.frame;
+        let ids = self.inner.tokenize(text, side)?.ids;
         if loaded.head.is_some() {
-            self.inner.tokenize(text, side)?;
             return Ok(vec![Token { text: text.to_string(), start: 0, end: text.len(), special: false }]);
         }
-        let ids = self.inner.tokenize(text, side)?.ids;
-        let tokens = self.inner.loaded.tokenizer.tokens(text, frame)?;
+        let tokens = self.inner.loaded.tokenizer.tokens(text, &loaded.frame)?;
         let special: Vec<bool> = tokens.iter().map(|token| token.special).collect();
         let keep = kept_rows(&special, &loaded.skipped(&ids), self.inner.loaded.settings.special_tokens);
         Ok(tokens.into_iter().zip(keep).filter_map(|(token, keep)| keep.then_some(token)).collect())

@@ -47,8 +47,8 @@ pub(super) fn ingest(
     };
     let sides: HashMap<Kind, SideKey> =
         kinds_in_order(release).into_iter().map(|kind| (kind.clone(), embed.side_key(kind))).collect();
-    let hash = |kind: &Kind, text: &str| text_hash(text, sides.get(kind).unwrap_or(&None));
-    let texts = distinct_texts(release, forms, &hash);
+    let side_of = |kind: &Kind| sides.get(kind).copied().flatten();
+    let texts = distinct_texts(release, forms, &side_of);
     if same.as_ref().is_some_and(|(_, old)| equal(old)) {
         let report = IngestReport::new(release, texts.len(), &Previous::of(store, same)?);
         return Ok(IngestReport { unchanged: true, ..report });
@@ -57,7 +57,7 @@ pub(super) fn ingest(
     let previous = Previous::of(store, last)?;
     let mut embedder = Embedder { encoder, record, embedded: 0, truncated: 0, staged: 0, places: BTreeMap::new() };
     let placed = place_texts(store, &mut embedder, &texts, embed, monitor).and_then(|places| {
-        let place = |kind: &Kind, text: &str| places.get(&hash(kind, text)).copied();
+        let place = |kind: &Kind, text: &str| places.get(&text_hash(text, &side_of(kind))).copied();
         store.change(|store| {
             let catalog = store.catalog()?;
             catalog.put_embeddings(encoder, &embedder.places)?;
@@ -84,18 +84,20 @@ fn same_line(record: &ReleaseRecord, release: &Release) -> bool {
 struct Text<'r> {
     text: &'r str,
     kind: &'r Kind,
+    side: SideKey,
     /// The number of the kind: a space's rows lie together.
     run: u32,
     hash: TextHash,
 }
 
 /// The surface forms of a release, each once on each side of the encoder, kind after kind.
-fn distinct_texts<'r>(release: &'r Release, forms: Forms, hash: &dyn Fn(&Kind, &str) -> TextHash) -> Vec<Text<'r>> {
+fn distinct_texts<'r>(release: &'r Release, forms: Forms, side_of: &dyn Fn(&Kind) -> SideKey) -> Vec<Text<'r>> {
     let mut seen = HashSet::new();
     let of_kind = |(kind, run): (&'r Kind, u32)| {
         let concepts = release.concepts().iter().filter(move |concept| &concept.kind == kind);
         let texts = concepts.flat_map(move |concept| forms.of(concept));
-        texts.map(move |text| Text { text, kind, run, hash: hash(kind, text) })
+        let side = side_of(kind);
+        texts.map(move |text| Text { text, kind, side, run, hash: text_hash(text, &side) })
     };
     let texts = kinds_in_order(release).into_iter().zip(0..).flat_map(of_kind);
     texts.filter(|text| seen.insert(text.hash)).collect()
@@ -140,7 +142,7 @@ impl Embedder {
     ) -> Result<()> {
         let mut builder = self.new_builder()?;
         let mut waiting: Vec<TextHash> = Vec::new();
-        let same_side = missing.chunk_by(|a, b| embed.side_key(a.kind) == embed.side_key(b.kind));
+        let same_side = missing.chunk_by(|a, b| a.side == b.side);
         let parts: Vec<&[&Text]> = same_side.flat_map(|of_side| of_side.chunks(PART)).collect();
         let mut done = 0;
         for texts in parts {

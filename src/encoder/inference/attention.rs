@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::elementwise::Weighting;
-use super::kernel::{Kernel, LANES, PANEL, Product};
+use super::elementwise::{LANES, Weighting};
+use super::kernel::{Kernel, PANEL, Product};
 use super::positions::{BiasOfHead, PositionBias, Rotary};
 
 /// Queries whose scores are in memory at a time, so that memory does not grow with the square of a text's length.

@@ -4,8 +4,8 @@ use crate::encoder::config::Activation;
 use crate::simd::exp::exp_non_positive;
 use crate::simd::machine::Machine;
 
-/// Values side by side.
-const LANES: usize = super::kernel::LANES;
+/// Values that are worked on side by side.
+pub(crate) const LANES: usize = 16;
 type Lanes = [f32; LANES];
 
 /// How a query's scores become attention weights: softmax of scale · score + bias, within a window.

@@ -4,8 +4,8 @@
 //! 32 pairs (bf16). Columns beyond the last output are zeros, and so are the results in them.
 
 use super::arena::Part;
-use super::elementwise::round_to_bf16;
-use super::kernel::{Kernel, LANES, PANEL, Product};
+use super::elementwise::{LANES, round_to_bf16};
+use super::kernel::{Kernel, PANEL, Product};
 use crate::encoder::settings::Precision;
 use crate::encoder::weights::RawTensor;
 use crate::error::Result;

@@ -30,9 +30,7 @@ impl RawTensor {
     /// # Errors
     /// [`Error::Tensor`] when one is not finite.
     pub(crate) fn to_f32(&self) -> Result<Vec<f32>> {
-        if !self.all_finite() {
-            return Err(self.error("values that are not finite"));
-        }
+        self.check_finite()?;
         let mut values = vec![0.0; self.len()];
         self.float_type.widen(self.bytes(), &mut values);
         Ok(values)
@@ -46,6 +44,14 @@ impl RawTensor {
         let Some(bytes) = range.and_then(|(start, end)| self.bytes().get(start..end)) else { return false };
         self.float_type.widen(bytes, out);
         true
+    }
+
+    /// That no value is infinite or NaN.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when one is.
+    pub(crate) fn check_finite(&self) -> Result<()> {
+        if self.all_finite() { Ok(()) } else { Err(self.error("values that are not finite")) }
     }
 
     /// Whether no value is infinite or NaN.

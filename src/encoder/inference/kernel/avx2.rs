@@ -26,7 +26,7 @@ impl Kernel for Avx2 {
     }
 
     fn product(&self, product: &Product<'_, f32, f32>, out: &mut [f32], out_stride: usize) {
-        if product.fits(1, out, out_stride) {
+        if product.fits(F32::STEP, out, out_stride) {
             // SAFETY: a kernel exists only where `detect` found the instructions, and the lengths fit.
             unsafe { self::product(product, out, out_stride) }
         }

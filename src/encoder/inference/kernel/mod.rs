@@ -19,13 +19,11 @@ mod neon;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod tile;
 
-use super::elementwise::{Norm, Weighting};
+use super::elementwise::{LANES, Norm, Weighting};
 use crate::encoder::config::Activation;
 
 /// Columns of a whole panel of packed weights.
 pub(crate) const PANEL: usize = 32;
-/// Columns that kernels work on at a time; the narrowest panel.
-pub(crate) const LANES: usize = 16;
 
 /// Some rows times one panel of a matrix.
 ///
@@ -42,7 +40,7 @@ pub(crate) struct Product<'a, R, P> {
     pub(crate) panel: &'a [P],
     pub(crate) panel_stride: usize,
     pub(crate) lines: usize,
-    /// [`LANES`] or [`PANEL`].
+    /// [`LANES`], the narrowest panel, or [`PANEL`].
     pub(crate) columns: usize,
     /// What the sums begin with: a value a column, or none, for 0.
     pub(crate) bias: &'a [f32],

@@ -129,8 +129,7 @@ impl Loader<'_> {
         let jobs = sources.iter().zip(parts).map(|(source, part)| Job::Pack(source, part));
         on_threads(std::iter::once(Job::LookThrough(words)).chain(jobs).collect(), |job| match job {
             Job::Pack(source, part) => source.pack(self.precision, part),
-            Job::LookThrough(tensor) if tensor.all_finite() => Ok(()),
-            Job::LookThrough(tensor) => Err(tensor.error("values that are not finite")),
+            Job::LookThrough(tensor) => tensor.check_finite(),
         })?;
         let parts = arena.finish(&lengths).map_err(memory)?;
         sources.iter().zip(parts).map(|(source, part)| source.over(self.precision, part)).collect()
@@ -143,6 +142,32 @@ impl Loader<'_> {
 
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<RawTensor> {
         self.files.tensor(name, shape)
+    }
+
+    /// The matrices of these names (`{name}.weight`, and `{name}.bias`) as one layer, their outputs side by side.
+    fn linear(&self, names: &[&String], with_bias: bool, pieces: (Pieces, Pieces)) -> Result<LinearSource> {
+        let (_, outputs) = pieces;
+        self.linear_from(names, with_bias, pieces, (outputs.count * outputs.width, 0))
+    }
+
+    /// The same of matrices with `rows` rows, of which the outputs are those from `first` on.
+    fn linear_from(
+        &self,
+        names: &[&String],
+        with_bias: bool,
+        (inputs, outputs): (Pieces, Pieces),
+        (rows, first): (usize, usize),
+    ) -> Result<LinearSource> {
+        let weight = |name: &&String| self.tensor(&format!("{name}.weight"), &[rows, inputs.count * inputs.width]);
+        let bias = |name: &&String| self.tensor(&format!("{name}.bias"), &[rows]);
+        let biased = if with_bias { names } else { &[] };
+        Ok(LinearSource {
+            weights: names.iter().map(weight).collect::<Result<_>>()?,
+            biases: biased.iter().map(bias).collect::<Result<_>>()?,
+            first,
+            outputs,
+            inputs,
+        })
     }
 
     fn norm(&self, name: &str, with_bias: bool) -> Result<NormWeights> {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{LayerParts, LinearSource, LinearSources, Loader, Norms, Parts, Pieces, Rotary};
+use super::{LayerParts, LinearSources, Loader, Norms, Parts, Pieces, Rotary};
 use crate::encoder::config::{FINAL_NORM, ModernBertConfig};
 use crate::error::Result;
 
@@ -35,40 +35,22 @@ impl Loader<'_> {
         let (d, wide) = (Pieces::whole(self.config.hidden_size), Pieces::whole(self.config.intermediate_size));
         let heads = self.heads();
         let query_key_value = Pieces { count: 3 * heads.count, ..heads };
-        // Rows before `first` of the widening matrix are the values, those from there on the gates.
-        let widen = |first| self.part(&names.widen, modern.mlp_bias, (d, wide), (2 * wide.width, first));
+        // The first half of the widening matrix's rows are the values, the second half the gates.
+        let widen = |first| {
+            let names = [&names.widen];
+            self.linear_from(&names, modern.mlp_bias, (d, wide), (2 * wide.width, first))
+        };
         let linears = LinearSources {
-            project: self.part(
-                &names.query_key_value,
-                modern.attention_bias,
-                (d, query_key_value),
-                (3 * d.width, 0),
-            )?,
-            output: self.part(&names.attention_output, modern.attention_bias, (heads, d), (d.width, 0))?,
+            project: self.linear(&[&names.query_key_value], modern.attention_bias, (d, query_key_value))?,
+            output: self.linear(&[&names.attention_output], modern.attention_bias, (heads, d))?,
             widen: widen(0)?,
             gate: Some(widen(wide.width)?),
-            narrow: self.part(&names.narrow, modern.mlp_bias, (wide, d), (d.width, 0))?,
+            narrow: self.linear(&[&names.narrow], modern.mlp_bias, (wide, d))?,
         };
         let attention = names.attention_norm.map(|name| self.norm(&name, modern.norm_bias)).transpose()?;
         let norms = Norms::Before { attention, feed_forward: self.norm(&names.output_norm, modern.norm_bias)? };
         let reach = modern.reach(layer);
         let rotary = if reach.is_none() { &rotations.global } else { &rotations.local };
         Ok(LayerParts { linears, rotary: Some(Arc::clone(rotary)), reach, norms })
-    }
-
-    /// The outputs from `first` on of a matrix with `rows` rows.
-    fn part(
-        &self,
-        name: &str,
-        with_bias: bool,
-        (inputs, outputs): (Pieces, Pieces),
-        (rows, first): (usize, usize),
-    ) -> Result<LinearSource> {
-        let weights = vec![self.tensor(&format!("{name}.weight"), &[rows, inputs.count * inputs.width])?];
-        let biases = match with_bias {
-            true => vec![self.tensor(&format!("{name}.bias"), &[rows])?],
-            false => Vec::new(),
-        };
-        Ok(LinearSource { weights, biases, first, outputs, inputs })
     }
 }

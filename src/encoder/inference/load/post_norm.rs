@@ -1,6 +1,6 @@
 //! BERT and its relatives, which differ in the names of tensors, in positions and in token types.
 
-use super::{LayerParts, LinearSource, LinearSources, Loader, Norms, Parts, Pieces, PositionBias};
+use super::{LayerParts, LinearSources, Loader, Norms, Parts, Pieces, PositionBias};
 use crate::encoder::architecture::relative_bucket::relative_bucket;
 use crate::encoder::config::RELATIVE_BIAS;
 use crate::error::Result;
@@ -51,30 +51,16 @@ impl Loader<'_> {
         let (d, wide) = (Pieces::whole(self.config.hidden_size), Pieces::whole(self.config.intermediate_size));
         let heads = self.heads();
         let linears = LinearSources {
-            project: self.stacked(&[&names.query, &names.key, &names.value], d, heads)?,
-            output: self.stacked(&[&names.attention_output], heads, d)?,
-            widen: self.stacked(&[&names.widen], d, wide)?,
+            project: self.linear(&[&names.query, &names.key, &names.value], true, (d, heads))?,
+            output: self.linear(&[&names.attention_output], true, (heads, d))?,
+            widen: self.linear(&[&names.widen], true, (d, wide))?,
             gate: None,
-            narrow: self.stacked(&[&names.narrow], wide, d)?,
+            narrow: self.linear(&[&names.narrow], true, (wide, d))?,
         };
         let norms = Norms::After {
             attention: self.norm(&names.attention_norm, true)?,
             feed_forward: self.norm(&names.output_norm, true)?,
         };
         Ok(LayerParts { linears, rotary: None, reach: None, norms })
-    }
-
-    /// `{name}.weight` and `{name}.bias` of each name, side by side.
-    fn stacked(&self, names: &[&String], inputs: Pieces, outputs: Pieces) -> Result<LinearSource> {
-        let shape = [outputs.count * outputs.width, inputs.count * inputs.width];
-        let weight = |name: &&String| self.tensor(&format!("{name}.weight"), &shape);
-        let bias = |name: &&String| self.tensor(&format!("{name}.bias"), &shape[..1]);
-        Ok(LinearSource {
-            weights: names.iter().map(weight).collect::<Result<_>>()?,
-            biases: names.iter().map(bias).collect::<Result<_>>()?,
-            first: 0,
-            outputs,
-            inputs,
-        })
     }
 }
