@@ -4,6 +4,7 @@
 //! nothing is removed before it has. A crash at any point therefore leaves the old state or the new one, and at worst
 //! files that no commit names, which `collect` removes. `index-format.md` has the proof.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use redb::{ConcurrencyMode, Database, DatabaseError, WriteTransaction};
@@ -25,14 +26,20 @@ pub(crate) struct WriteStore {
     /// None only while it is dropped.
     db: Option<Database>,
     txn: Option<WriteTransaction>,
-    /// Segments written but not yet under their final names: staged path and content hash.
-    staged: Vec<(PathBuf, [u8; 32])>,
-    /// How many segments this writer has staged so far.
+    /// Segments and model files written but not yet under their final names.
+    staged: Vec<Staged>,
+    /// How many names this writer has given to what it staged.
     n_staged: u64,
     /// Whether the transaction has anything to commit; one that only read has not.
     changed: bool,
     /// Why an earlier operation failed half-way.
     poisoned: Option<String>,
+}
+
+/// A file, or a folder of model files, that waits for a commit to get its final name.
+struct Staged {
+    at: PathBuf,
+    to: PathBuf,
 }
 
 impl WriteStore {
@@ -101,11 +108,45 @@ impl WriteStore {
     }
 
     fn remove_staged_leftovers(&self) -> Result<()> {
-        let segments = self.paths.segments();
-        for name in fs::names(&segments)?.iter().filter(|name| name.starts_with(STAGED)) {
-            fs::remove_file(&segments.join(name))?;
+        for folder in [self.paths.segments(), self.paths.encoders()] {
+            for name in fs::names(&folder)?.iter().filter(|name| name.starts_with(STAGED)) {
+                remove_staged(&folder.join(name))?;
+            }
         }
         Ok(())
+    }
+
+    /// A name in a folder for something that is being written or removed. Unique because there is one writer, and the
+    /// leftovers of the one before were removed when it opened.
+    pub(crate) fn staged_name(&mut self, folder: &Path) -> PathBuf {
+        self.n_staged += 1;
+        folder.join(format!("{STAGED}{}", self.n_staged))
+    }
+
+    /// Where the model files of an encoder are: under their final name, or under the staged one that they have until the next
+    /// commit.
+    pub(crate) fn encoder_folder(&self, fingerprint: &[u8; 32]) -> PathBuf {
+        let folder = self.paths.encoder(fingerprint);
+        self.staged.iter().find(|staged| staged.to == folder).map_or(folder, |staged| staged.at.clone())
+    }
+
+    /// Enters an encoder, and copies its model files so that they are there with the next commit; returns its number. One that
+    /// the index has is left as it is.
+    pub(crate) fn stage_encoder(&mut self, record: &EncoderRecord, source: &Path, files: &[PathBuf]) -> Result<u32> {
+        if let Some((number, _)) = self.catalog()?.find_encoder(&record.fingerprint)? {
+            return Ok(number);
+        }
+        let to = self.paths.encoder(&record.fingerprint);
+        let at = self.staged_name(&self.paths.encoders());
+        self.change(|store| {
+            // Left by a commit that was interrupted, or by a removal: nothing vouches for what is in it.
+            if fs::exists(&to) {
+                fs::remove_dir(&to)?;
+            }
+            store.staged.push(Staged { at: at.clone(), to });
+            model_files::copy(source, files, &at)?;
+            store.catalog()?.put_encoder(record)
+        })
     }
 
     /// The catalog as this writer has changed it so far.
@@ -147,22 +188,29 @@ impl WriteStore {
     /// Writes a segment under a temporary name and enters it into the catalog; returns the places of its forms, in the
     /// order in which they were pushed.
     pub(crate) fn stage(&mut self, encoder: u32, builder: SegmentBuilder) -> Result<Vec<FormRef>> {
-        // Unique because there is one writer, and the leftovers of the one before were removed when it opened. The file
-        // is created exclusively all the same.
-        self.n_staged += 1;
-        let staged = self.paths.segments().join(format!("{STAGED}{}", self.n_staged));
+        let staged = self.staged_name(&self.paths.segments());
         let written = builder.finish(&staged);
         let file = written.inspect_err(|_| _ = fs::remove_file(&staged))?;
         let places = |segment| file.places.iter().map(|&form| FormRef { segment, form }).collect();
-        let known = self.catalog()?.segments()?.into_iter().find(|(_, record)| record.hash == file.hash);
-        if let Some((number, _)) = known {
+        if let Some(number) = self.find_segment(&file.hash)? {
             fs::remove_file(&staged)?;
             return Ok(places(number));
         }
         self.changed = true;
-        self.staged.push((staged, file.hash));
+        self.staged.push(Staged { at: staged, to: self.paths.segment(&file.hash) });
         let (hash, n_rows, n_forms, bytes) = (file.hash, file.n_rows, file.n_forms, file.bytes);
         self.catalog()?.put_segment(&SegmentRecord { hash, encoder, n_rows, n_forms, bytes }).map(places)
+    }
+
+    /// The number of the segment with a content hash. The file of each that the catalog names is there, or is staged: without
+    /// one no record need be read, of which there may be many.
+    fn find_segment(&mut self, hash: &[u8; 32]) -> Result<Option<u32>> {
+        let path = self.paths.segment(hash);
+        if !self.staged.iter().any(|staged| staged.to == path) && !fs::exists(&path) {
+            return Ok(None);
+        }
+        let known = self.catalog()?.segments()?.into_iter().find(|(_, record)| record.hash == *hash);
+        Ok(known.map(|(number, _)| number))
     }
 
     /// Where the embeddings of texts are; `None` for those that the encoder has never embedded.
@@ -189,23 +237,25 @@ impl WriteStore {
         })
     }
 
-    /// Moves staged segments to their final names and makes those durable.
+    /// Moves what is staged to its final names and makes those durable.
     fn publish(&mut self) -> Result<()> {
         if self.staged.is_empty() {
             return Ok(());
         }
-        while let Some((staged, hash)) = self.staged.last() {
-            fs::rename(staged, &self.paths.segment(hash))?;
+        let mut folders = BTreeSet::new();
+        while let Some(Staged { at, to }) = self.staged.last() {
+            fs::rename(at, to)?;
+            folders.extend(to.parent().map(Path::to_path_buf));
             self.staged.pop();
         }
-        fs::sync_dir(&self.paths.segments())
+        folders.iter().try_for_each(|folder| fs::sync_dir(folder))
     }
 
     /// Forgets all changes since the last commit.
     pub(crate) fn discard(&mut self) {
-        for (staged, _) in self.staged.drain(..) {
-            if let Err(error) = fs::remove_file(&staged) {
-                tracing::warn!(%error, "a staged segment stays behind until the next writer opens the index");
+        for Staged { at, .. } in self.staged.drain(..) {
+            if let Err(error) = remove_staged(&at) {
+                tracing::warn!(%error, "what was staged stays behind until the next writer opens the index");
             }
         }
         self.changed = false;
@@ -239,6 +289,11 @@ impl Drop for WriteStore {
         let db = self.db.take();
         close(db, &self.catalog_path);
     }
+}
+
+/// Removes a staged file, or a folder of model files with all that is in it.
+fn remove_staged(path: &Path) -> Result<()> {
+    if fs::is_dir(path) { fs::remove_dir(path) } else { fs::remove_file(path) }
 }
 
 /// Closes a catalog. Nothing is lost when that fails: what matters was committed before.

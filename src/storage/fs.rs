@@ -91,6 +91,11 @@ pub(crate) fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
+/// Whether a folder, and no link to one, is at the path.
+pub(crate) fn is_dir(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
+}
+
 /// The size of a file in bytes.
 pub(crate) fn size(path: &Path) -> Result<u64> {
     Ok(fs::metadata(path).map_err(Error::io("read the size of", path))?.len())

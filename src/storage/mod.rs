@@ -6,6 +6,7 @@
 //! | `catalog/` | the redb database of encoders, segments, releases, concepts |
 //! | `commit.rs` | the one writer: stage, synchronise, rename, commit |
 //! | `snapshot.rs` | what a reader sees for as long as it holds it |
+//! | `live.rs` | what releases name, and what nothing names |
 //! | `collect.rs` | dropping, garbage collection, compaction |
 //! | `verify.rs` | reads and checks everything |
 //! | `model_files.rs` | the encoder's files inside the index |
@@ -17,6 +18,7 @@ pub(crate) mod catalog;
 mod collect;
 mod commit;
 mod fs;
+mod live;
 mod model_files;
 mod paths;
 pub(crate) mod segment;

@@ -1,7 +1,7 @@
 //! What one reader sees for as long as it holds it.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use super::catalog::tables::{In, failed, guarded};
 use super::catalog::{CatalogRead, EncoderRecord, FormRef, ReleaseRecord, TargetTable};
 use super::commit::{check_format, repair};
 use super::fs;
+use super::live::live_forms;
 use super::paths::Paths;
 use super::segment::Segment;
 use crate::error::{Error, Result};
@@ -108,14 +109,7 @@ impl Snapshot {
 
     /// How many surface forms the releases name, each counted once.
     pub(crate) fn live_forms(&self) -> Result<u64> {
-        let catalog = self.catalog();
-        let mut live: HashSet<FormRef> = HashSet::new();
-        for (number, record) in catalog.releases()? {
-            for (kind, _) in &record.kinds {
-                live.extend(catalog.targets(number, kind)?.all_forms());
-            }
-        }
-        Ok(live.len() as u64)
+        Ok(live_forms(&self.catalog())?.values().map(|forms| forms.len() as u64).sum())
     }
 
     /// A release as it was ingested.
@@ -138,13 +132,12 @@ impl Snapshot {
 
     /// Maps the segments that a space's forms are in, and checks that the forms are there.
     fn map_segments(&self, targets: &TargetTable, encoder: &EncoderRecord) -> Result<BTreeMap<u32, Arc<Segment>>> {
-        let records: HashMap<u32, _> = self.catalog().segments()?.into_iter().collect();
         let mut mapped: BTreeMap<u32, Arc<Segment>> = BTreeMap::new();
         for place in targets.all_forms() {
             let segment = match mapped.entry(place.segment) {
                 Entry::Occupied(entry) => entry.into_mut(),
                 Entry::Vacant(entry) => {
-                    let record = records.get(&place.segment);
+                    let record = self.catalog().segment(place.segment)?;
                     let record = record.ok_or_else(|| self.damaged_place(place, "a segment of the catalog"))?;
                     let segment = self.segments.get(&self.paths, &record.hash)?;
                     if segment.encoder() != &encoder.fingerprint || segment.dim() != encoder.dim as usize {

@@ -8,6 +8,7 @@
 //! | `details.rs`, `attributes.rs`, `relations.rs`, `aliases.rs` | the rest of a release |
 //! | `read.rs` | typed reading: records, spaces, a whole release |
 //! | `write.rs` | typed writing: a release in, a release out |
+//! | `limits.rs` | what a release must fit into |
 //! | `codec.rs` | values as bytes |
 
 mod aliases;
@@ -16,6 +17,7 @@ mod attributes;
 mod catalog_tests;
 mod codec;
 mod details;
+mod limits;
 mod read;
 mod records;
 mod relations;
@@ -26,6 +28,7 @@ mod write;
 
 pub(crate) use aliases::AliasList;
 pub(crate) use attributes::AttributeColumn;
+pub(crate) use limits::check_fits;
 pub(crate) use read::{CatalogRead, Numbered, space_names};
 pub(crate) use records::{EncoderRecord, ReleaseRecord, SegmentRecord, SettingsRecord};
 pub(crate) use targets::{FormRef, TargetTable};

@@ -53,6 +53,17 @@ pub(crate) trait CatalogRead: Tables {
         self.records(tables::ENCODERS, "an encoder record", from_archive)
     }
 
+    /// The encoder with a fingerprint, if the index has it.
+    fn find_encoder(&self, fingerprint: &[u8; 32]) -> Result<Option<Numbered<EncoderRecord>>> {
+        Ok(self.encoders()?.into_iter().find(|(_, known)| known.fingerprint == *fingerprint))
+    }
+
+    /// One segment; none when the catalog has none of that number.
+    fn segment(&self, number: u32) -> Result<Option<SegmentRecord>> {
+        let record = self.value(tables::SEGMENTS, number, from_archive)?.transpose();
+        record.map_err(|problem| self.damaged("a segment record", problem))
+    }
+
     /// All segments.
     fn segments(&self) -> Result<Vec<Numbered<SegmentRecord>>> {
         self.records(tables::SEGMENTS, "a segment record", from_archive)
