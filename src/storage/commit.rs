@@ -17,7 +17,7 @@ use super::{fs, model_files};
 use crate::error::{Error, Result};
 
 /// Cache of the writer's catalog. A release of ESCO changes about 20 MB of it.
-const WRITER_CACHE: usize = 64 << 20;
+pub(crate) const WRITER_CACHE: usize = 64 << 20;
 
 /// The one writer of an index. Holds redb's writer lock, which the operating system frees when the process dies.
 pub(crate) struct WriteStore {

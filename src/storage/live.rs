@@ -69,8 +69,7 @@ pub(crate) struct Unnamed {
 /// What is in the folders and not in the catalog. What has no name that workindex gives is someone else's and not listed.
 pub(crate) fn unnamed(paths: &Paths, catalog: &impl CatalogRead) -> Result<Unnamed> {
     let segments = catalog.segments()?;
-    let segments: BTreeSet<String> =
-        segments.iter().map(|(_, record)| format!("{}.seg", hex(&record.hash))).collect();
+    let segments: BTreeSet<String> = segments.iter().map(|(_, record)| format!("{}.seg", hex(&record.hash))).collect();
     let encoders: BTreeSet<String> = catalog.encoders()?.iter().map(|(_, record)| hex(&record.fingerprint)).collect();
     let of_segments = fs::names(&paths.segments())?.into_iter();
     let of_encoders = fs::names(&paths.encoders())?.into_iter();

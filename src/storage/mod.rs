@@ -27,7 +27,7 @@ mod verify;
 
 pub use collect::Reclaimed;
 pub(crate) use collect::SEGMENT_BYTES;
-pub(crate) use commit::WriteStore;
+pub(crate) use commit::{WRITER_CACHE, WriteStore};
 pub(crate) use model_files::total_bytes;
 pub(crate) use paths::{Paths, hex};
 pub(crate) use snapshot::{ReadStore, Snapshot, SpaceData};

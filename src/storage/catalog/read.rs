@@ -126,6 +126,28 @@ pub(crate) trait CatalogRead: Tables {
         value.ok_or_else(|| self.damaged(&what, "none"))?.map_err(|p| self.damaged(&what, p))
     }
 
+    /// The surface forms of a block of a space's targets, as many lists as the block has targets; none beyond the last block.
+    fn surface_forms(
+        &self,
+        release: u32,
+        kind: &str,
+        targets: &TargetTable,
+        all_forms: bool,
+        block: u32,
+    ) -> Result<Vec<Vec<String>>> {
+        let first = block as usize * details::BLOCK;
+        let labels = (first..targets.len().min(first.saturating_add(details::BLOCK))).map(|at| targets.labels.get(at));
+        let mut forms: Vec<Vec<String>> = labels.map(|label| label.into_iter().collect()).collect();
+        if all_forms && !forms.is_empty() {
+            let details = self.details_block(release, kind, block)?;
+            if details.len() != forms.len() {
+                return Err(self.damaged(&format!("{} concepts in details {block}", forms.len()), details.len()));
+            }
+            forms.iter_mut().zip(details).for_each(|(forms, details)| forms.extend(details.alternative_labels));
+        }
+        Ok(forms)
+    }
+
     /// The details of one target.
     fn details(&self, release: u32, kind: &str, target: usize) -> Result<Details> {
         let (block, at) = details::place(target);
