@@ -142,7 +142,7 @@ mod tests {
         assert!(said.contains("209 MB are in use"), "{said}");
         assert!(refused(least * 1_000_000 - 1_000_001).is_some());
         assert_eq!(refused(least * 1_000_000), None);
-        assert!(Budget::beside(u64::MAX, u64::MAX, 2, (usize::MAX, usize::MAX)).is_err());
+        assert!(Budget::beside(u64::MAX, u64::MAX - 1, 2, (usize::MAX, usize::MAX)).is_err());
     }
 
     #[cfg(target_os = "linux")]
