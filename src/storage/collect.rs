@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::catalog::{CatalogRead, FormRef};
 use super::commit::WriteStore;
-use super::fs;
 use super::paths::{STAGED, hex};
 use super::segment::{Segment, SegmentBuilder, TextHash};
 use crate::error::{Error, Result};
@@ -61,16 +60,17 @@ impl WriteStore {
         }
         let reclaimed = self.collect()?;
         let catalog = self.paths().catalog();
-        let size = fs::size(&catalog)?;
+        let size = self.paths().files().size(&catalog)?;
         self.compact_catalog()?;
-        let bytes = before.saturating_sub(self.segment_bytes()?) + size.saturating_sub(fs::size(&catalog)?);
+        let bytes =
+            before.saturating_sub(self.segment_bytes()?) + size.saturating_sub(self.paths().files().size(&catalog)?);
         Ok(Reclaimed { bytes, ..reclaimed })
     }
 
     /// The sizes of all files in the folder of segments together.
     fn segment_bytes(&self) -> Result<u64> {
-        let folder = self.paths().segments();
-        fs::names(&folder)?.iter().map(|name| fs::size(&folder.join(name))).sum()
+        let (files, folder) = (self.paths().files(), self.paths().segments());
+        files.names(&folder)?.iter().map(|name| files.size(&folder.join(name))).sum()
     }
 
     /// The forms that releases name, by segment, each with the number of the kind that has it in the newest of them.
@@ -123,7 +123,7 @@ impl WriteStore {
                 monitor.check()?;
                 done += 1;
                 monitor.report(Stage::Writing, done, Some(live.len() as u64));
-                let segment = Segment::open(&self.paths().segment(&record.hash), &record.hash)?;
+                let segment = Segment::open(self.paths().files(), &self.paths().segment(&record.hash), &record.hash)?;
                 // A copy gets a hash of its own, which would vouch for damage that the old one shows.
                 segment.verify(|_| monitor.check())?;
                 copier.copy(self, *number, &segment, forms)?;
@@ -170,12 +170,13 @@ impl WriteStore {
         let encoders: BTreeSet<String> =
             catalog.encoders()?.iter().map(|(_, record)| hex(&record.fingerprint)).collect();
         let mut reclaimed = Reclaimed::default();
+        let files = self.paths().files();
         let folder = self.paths().segments();
-        for name in fs::names(&folder)?.into_iter().filter(|name| is_ours(name) && !segments.contains(name)) {
+        for name in files.names(&folder)?.into_iter().filter(|name| is_ours(name) && !segments.contains(name)) {
             let path = folder.join(&name);
-            let bytes = fs::size(&path)?;
+            let bytes = files.size(&path)?;
             // A platform may refuse to remove a file that a reader has mapped; the next collection tries again.
-            match fs::remove_file(&path) {
+            match files.remove_file(&path) {
                 Err(error) => tracing::warn!(%error, "a dead segment stays until the next collection"),
                 Ok(()) if name.starts_with(STAGED) => reclaimed.leftovers += 1,
                 Ok(()) => {
@@ -185,8 +186,8 @@ impl WriteStore {
             }
         }
         let folder = self.paths().encoders();
-        for name in fs::names(&folder)?.into_iter().filter(|name| is_hash(name) && !encoders.contains(name)) {
-            fs::remove_dir(&folder.join(name))?;
+        for name in files.names(&folder)?.into_iter().filter(|name| is_hash(name) && !encoders.contains(name)) {
+            files.remove_dir(&folder.join(name))?;
             reclaimed.leftovers += 1;
         }
         Ok(reclaimed)

@@ -10,9 +10,9 @@ use redb::{ConcurrencyMode, Database, DatabaseError, WriteTransaction};
 
 use super::catalog::tables::{self, failed, guarded};
 use super::catalog::{self, CatalogRead, CatalogWrite, EncoderRecord, FormRef, SegmentRecord};
+use super::model_files;
 use super::paths::{Paths, STAGED};
 use super::segment::SegmentBuilder;
-use super::{fs, model_files};
 use crate::error::{Error, Result};
 
 /// Cache of the writer's catalog. A release of ESCO changes about 20 MB of it.
@@ -39,41 +39,37 @@ impl WriteStore {
     /// Creates an index whose texts are embedded by the given encoder, copying the encoder's model files into it.
     ///
     /// The index is made beside its final place and moved there when it is complete.
-    pub(crate) fn create(root: &Path, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf])>) -> Result<Self> {
-        if fs::exists(root) && !fs::is_empty_dir(root) {
+    pub(crate) fn create(paths: Paths, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf])>) -> Result<Self> {
+        let (files, root) = (paths.files(), paths.root());
+        if files.exists(root) && !files.is_empty_dir(root) {
             return Err(Error::AlreadyExists { path: root.to_path_buf() });
         }
         // An empty folder may be reached through a link: the index belongs where the link leads.
-        let resolved = if fs::exists(root) { fs::resolve(root)? } else { root.to_path_buf() };
+        let resolved = if files.exists(root) { files.resolve(root)? } else { root.to_path_buf() };
         let root = resolved.as_path();
         let parent = match root.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
             _ => PathBuf::from("."),
         };
-        fs::create_dir(&parent)?;
-        let making = fs::temporary_dir(&parent, ".workindex-creating-")?;
-        build(&Paths::new(making.path()), encoder, model)?;
-        if fs::exists(root) {
-            fs::remove_empty_dir(root)?;
+        files.create_dir(&parent)?;
+        let making = files.temporary_dir(&parent, ".workindex-creating-")?;
+        build(&paths.at(making.path()), encoder, model)?;
+        if files.exists(root) {
+            files.remove_empty_dir(root)?;
         }
-        let made = making.keep();
-        if let Err(error) = fs::rename(&made, root) {
-            // Best effort: the error that matters is the rename's.
-            let _ = fs::remove_dir(&made);
-            return Err(error);
-        }
-        fs::sync_dir(&parent)?;
-        Self::open(root)
+        making.keep_as(root)?;
+        files.sync_dir(&parent)?;
+        Self::open(paths.at(root))
     }
 
     /// Opens an index for writing and removes what an earlier writer left half-written.
-    pub(crate) fn open(root: &Path) -> Result<Self> {
-        let paths = Paths::new(root);
+    pub(crate) fn open(paths: Paths) -> Result<Self> {
         let catalog_path = paths.catalog();
-        if !fs::exists(&catalog_path) {
-            return Err(Error::NotAnIndex { path: root.to_path_buf(), problem: "it has no catalog.redb".to_string() });
+        if !paths.files().exists(&catalog_path) {
+            let path = paths.root().to_path_buf();
+            return Err(Error::NotAnIndex { path, problem: "it has no catalog.redb".to_string() });
         }
-        let db = open_catalog(root, &catalog_path, |builder| builder.open(&catalog_path))?;
+        let db = open_catalog(&paths, false)?;
         let (staged, n_staged, changed, poisoned) = Default::default();
         let store = Self { paths, catalog_path, db: Some(db), txn: None, staged, n_staged, changed, poisoned };
         store.check_version()?;
@@ -102,8 +98,9 @@ impl WriteStore {
 
     fn remove_staged_leftovers(&self) -> Result<()> {
         let segments = self.paths.segments();
-        for name in fs::names(&segments)?.iter().filter(|name| name.starts_with(STAGED)) {
-            fs::remove_file(&segments.join(name))?;
+        let files = self.paths.files();
+        for name in files.names(&segments)?.iter().filter(|name| name.starts_with(STAGED)) {
+            files.remove_file(&segments.join(name))?;
         }
         Ok(())
     }
@@ -151,12 +148,12 @@ impl WriteStore {
         // is created exclusively all the same.
         self.n_staged += 1;
         let staged = self.paths.segments().join(format!("{STAGED}{}", self.n_staged));
-        let written = builder.finish(&staged);
-        let file = written.inspect_err(|_| _ = fs::remove_file(&staged))?;
+        let written = builder.finish(self.paths.files(), &staged);
+        let file = written.inspect_err(|_| _ = self.paths.files().remove_file(&staged))?;
         let places = |segment| file.places.iter().map(|&form| FormRef { segment, form }).collect();
         let known = self.catalog()?.segments()?.into_iter().find(|(_, record)| record.hash == file.hash);
         if let Some((number, _)) = known {
-            fs::remove_file(&staged)?;
+            self.paths.files().remove_file(&staged)?;
             return Ok(places(number));
         }
         self.changed = true;
@@ -195,16 +192,16 @@ impl WriteStore {
             return Ok(());
         }
         while let Some((staged, hash)) = self.staged.last() {
-            fs::rename(staged, &self.paths.segment(hash))?;
+            self.paths.files().rename(staged, &self.paths.segment(hash))?;
             self.staged.pop();
         }
-        fs::sync_dir(&self.paths.segments())
+        self.paths.files().sync_dir(&self.paths.segments())
     }
 
     /// Forgets all changes since the last commit.
     pub(crate) fn discard(&mut self) {
         for (staged, _) in self.staged.drain(..) {
-            if let Err(error) = fs::remove_file(&staged) {
+            if let Err(error) = self.paths.files().remove_file(&staged) {
                 tracing::warn!(%error, "a staged segment stays behind until the next writer opens the index");
             }
         }
@@ -257,13 +254,14 @@ fn begin(db: &Database, path: &Path) -> Result<WriteTransaction> {
 
 /// Makes a complete index in an empty folder.
 fn build(paths: &Paths, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf])>) -> Result<()> {
-    fs::create_dir(&paths.segments())?;
-    fs::create_dir(&paths.encoders())?;
-    if let Some((source, files)) = model {
-        model_files::copy(source, files, &paths.encoder(&encoder.fingerprint))?;
+    let files = paths.files();
+    files.create_dir(&paths.segments())?;
+    files.create_dir(&paths.encoders())?;
+    if let Some((source, names)) = model {
+        model_files::copy(files, source, names, &paths.encoder(&encoder.fingerprint))?;
     }
     let path = paths.catalog();
-    let db = open_catalog(paths.root(), &path, |builder| builder.create(&path))?;
+    let db = open_catalog(paths, true)?;
     let txn = begin(&db, &path)?;
     {
         let catalog = CatalogWrite::new(&path, &txn);
@@ -276,30 +274,27 @@ fn build(paths: &Paths, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf
     txn.commit().map_err(failed(&path))?;
     drop(db);
     for folder in [paths.segments(), paths.encoders(), paths.root().to_path_buf()] {
-        fs::sync_dir(&folder)?;
+        files.sync_dir(&folder)?;
     }
     Ok(())
 }
 
-fn open_catalog(
-    root: &Path,
-    path: &Path,
-    open: impl FnOnce(&mut redb::Builder) -> Result<Database, DatabaseError>,
-) -> Result<Database> {
+fn open_catalog(paths: &Paths, new: bool) -> Result<Database> {
+    let path = paths.catalog();
     let mut builder = Database::builder();
     builder.set_cache_size(WRITER_CACHE).set_concurrency_mode(ConcurrencyMode::SingleWriter);
-    guarded(path, || {
-        open(&mut builder).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => Error::Locked { path: root.to_path_buf() },
-            error => failed(path)(error),
+    guarded(&path, || {
+        paths.files().catalog(&path, new, &builder).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => Error::Locked { path: paths.root().to_path_buf() },
+            error => failed(&path)(error),
         })
     })
 }
 
 /// Brings a catalog whose writer died back to its last commit, as opening it for writing does.
-pub(super) fn repair(root: &Path, path: &Path) -> Result<()> {
-    let db = open_catalog(root, path, |builder| builder.open(path))?;
-    close(Some(db), path);
+pub(super) fn repair(paths: &Paths) -> Result<()> {
+    let db = open_catalog(paths, false)?;
+    close(Some(db), &paths.catalog());
     Ok(())
 }
 
