@@ -32,7 +32,7 @@ impl ReadStore {
     /// Opens an index for reading. Works beside a writer, and from a read-only medium.
     pub(crate) fn open(paths: Paths) -> Result<Self> {
         let path = paths.catalog();
-        if !paths.files().exists(&path) {
+        if !paths.files().exists(&path)? {
             let path = paths.root().to_path_buf();
             return Err(Error::NotAnIndex { path, problem: "it has no catalog.redb".to_string() });
         }
