@@ -6,7 +6,7 @@ use super::encoders;
 use crate::encoder::Precision;
 use crate::error::Result;
 use crate::storage::catalog::{CatalogRead, EncoderRecord, ReleaseRecord, space_names};
-use crate::storage::{Snapshot, hex, total_bytes};
+use crate::storage::{Snapshot, hex};
 
 /// What an index holds: spaces, releases, encoders, sizes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -111,7 +111,7 @@ pub(super) fn gather(snapshot: &Snapshot) -> Result<IndexInfo> {
 
 fn encoder_info(snapshot: &Snapshot, record: &EncoderRecord, current: bool) -> Result<EncoderInfo> {
     let bytes = match record.settings {
-        Some(_) => total_bytes(&snapshot.paths().encoder(&record.fingerprint))?,
+        Some(_) => snapshot.paths().files().total_bytes(&snapshot.paths().encoder(&record.fingerprint))?,
         None => 0,
     };
     Ok(EncoderInfo {

@@ -27,6 +27,8 @@ mod reindex;
 mod report;
 mod rules;
 mod space;
+#[cfg(test)]
+mod survival;
 mod writer;
 
 use std::path::Path;
@@ -44,7 +46,7 @@ use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::ontology::{Release, ReleaseDiff, SpaceName};
 use crate::storage::catalog::CatalogRead;
-use crate::storage::{ReadStore, Snapshot, VerifyReport, verify};
+use crate::storage::{Paths, ReadStore, Snapshot, VerifyReport, verify};
 use encoders::LoadedEncoders;
 use pool::Pool;
 
@@ -70,7 +72,11 @@ impl WorkIndex {
     /// [`Error::NotAnIndex`], [`Error::Version`], [`Error::Corrupt`], [`Error::Catalog`], [`Error::Io`];
     /// [`Error::Interrupted`] when the last writer was killed and this process may not write.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let store = ReadStore::open(path.as_ref())?;
+        Self::open_at(Paths::new(path.as_ref()))
+    }
+
+    fn open_at(paths: Paths) -> Result<Self> {
+        let store = ReadStore::open(paths)?;
         let snapshot = Mutex::new(Arc::new(store.snapshot()?));
         Ok(Self { inner: Arc::new(Inner { store, snapshot, encoders: Arc::default() }), pool: Pool::default() })
     }

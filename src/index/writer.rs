@@ -15,7 +15,7 @@ use crate::monitor::Monitor;
 use crate::ontology::{Kind, Release, SpaceName};
 use crate::storage::catalog::{CatalogRead, EncoderRecord};
 use crate::storage::segment::SideKey;
-use crate::storage::{Reclaimed, WriteStore};
+use crate::storage::{Paths, Reclaimed, WriteStore};
 use crate::token_matrix::TokenMatrix;
 
 /// An index opened for writing: one at a time, over all processes. Readers are not disturbed.
@@ -49,11 +49,15 @@ impl IndexWriter {
     /// [`Error::AlreadyExists`] when something other than an empty folder is at the path, [`Error::Encoder`] for a scoring
     /// rule in `workindex.json` that is out of its range, [`Error::Io`].
     pub fn create(path: impl AsRef<Path>, encoder: &Encoder) -> Result<Self> {
+        Self::create_at(Paths::new(path.as_ref()), encoder)
+    }
+
+    pub(super) fn create_at(paths: Paths, encoder: &Encoder) -> Result<Self> {
         let record = encoders::to_record(encoder);
         let checkpoint = encoder.checkpoint();
         // What the model says of its use is refused now, not at the first ranking.
         rules::default_rule(checkpoint.profile(), checkpoint.dir())?;
-        let store = WriteStore::create(path.as_ref(), &record, Some((checkpoint.dir(), checkpoint.files())))?;
+        let store = WriteStore::create(paths, &record, Some((checkpoint.dir(), checkpoint.files())))?;
         Ok(Self { store, encoder: Some(encoder.clone()), backend: Backend::default() })
     }
 
@@ -62,13 +66,17 @@ impl IndexWriter {
     /// # Errors
     /// As [`create`](Self::create).
     pub fn create_declared(path: impl AsRef<Path>, encoder: &DeclaredEncoder) -> Result<Self> {
+        Self::create_declared_at(Paths::new(path.as_ref()), encoder)
+    }
+
+    pub(super) fn create_declared_at(paths: Paths, encoder: &DeclaredEncoder) -> Result<Self> {
         let record = EncoderRecord {
             fingerprint: *encoder.fingerprint().as_bytes(),
             name: encoder.name().to_string(),
             dim: encoder.dim() as u32,
             settings: None,
         };
-        let store = WriteStore::create(path.as_ref(), &record, None)?;
+        let store = WriteStore::create(paths, &record, None)?;
         Ok(Self { store, encoder: None, backend: Backend::default() })
     }
 
@@ -78,7 +86,11 @@ impl IndexWriter {
     /// [`Error::Locked`] at once when another writer has it open; [`Error::NotAnIndex`], [`Error::Version`],
     /// [`Error::Catalog`], [`Error::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Ok(Self { store: WriteStore::open(path.as_ref())?, encoder: None, backend: Backend::default() })
+        Self::open_at(Paths::new(path.as_ref()))
+    }
+
+    pub(super) fn open_at(paths: Paths) -> Result<Self> {
+        Ok(Self { store: WriteStore::open(paths)?, encoder: None, backend: Backend::default() })
     }
 
     /// Embeds new texts on another backend than the processor's kernels: on a GPU, say. A writer that was given its encoder when

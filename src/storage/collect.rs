@@ -7,7 +7,6 @@ use super::commit::WriteStore;
 use super::live::{LiveForms, dead_encoders, live_forms, unnamed, wasteful_segments};
 use super::paths::STAGED;
 use super::segment::{Segment, SegmentBuilder, TextHash};
-use super::{fs, model_files};
 use crate::error::{Error, Result};
 use crate::monitor::{Monitor, Stage};
 use crate::ontology::SpaceName;
@@ -68,15 +67,17 @@ impl WriteStore {
         }
         let reclaimed = self.collect()?;
         let catalog = self.paths().catalog();
-        let size = fs::size(&catalog)?;
+        let size = self.paths().files().size(&catalog)?;
         self.compact_catalog()?;
-        let bytes = before.saturating_sub(self.folder_bytes()?) + size.saturating_sub(fs::size(&catalog)?);
+        let bytes =
+            before.saturating_sub(self.folder_bytes()?) + size.saturating_sub(self.paths().files().size(&catalog)?);
         Ok(Reclaimed { bytes, ..reclaimed })
     }
 
     /// The sizes of all files in the folders of segments and encoders together.
     fn folder_bytes(&self) -> Result<u64> {
-        Ok(model_files::total_bytes(&self.paths().segments())? + model_files::total_bytes(&self.paths().encoders())?)
+        let (files, paths) = (self.paths().files(), self.paths());
+        Ok(files.total_bytes(&paths.segments())? + files.total_bytes(&paths.encoders())?)
     }
 
     /// Copies live forms into new segments, encoder by encoder, and points the releases at them.
@@ -93,7 +94,7 @@ impl WriteStore {
                 monitor.check()?;
                 done += 1;
                 monitor.report(Stage::Writing, done, Some(live.len() as u64));
-                let segment = Segment::open(&self.paths().segment(&record.hash), &record.hash)?;
+                let segment = Segment::open(self.paths().files(), &self.paths().segment(&record.hash), &record.hash)?;
                 // A copy gets a hash of its own, which would vouch for damage that the old one shows.
                 segment.verify(|_| monitor.check())?;
                 copier.copy(self, *number, &segment, forms)?;
@@ -136,12 +137,12 @@ impl WriteStore {
     fn remove_unnamed_files(&mut self) -> Result<Reclaimed> {
         let paths = self.paths().clone();
         let unnamed = unnamed(&paths, &self.catalog()?)?;
-        let mut reclaimed = Reclaimed::default();
+        let (mut reclaimed, files) = (Reclaimed::default(), paths.files());
         for name in unnamed.segments {
             let path = paths.segments().join(&name);
-            let bytes = fs::size(&path)?;
+            let bytes = files.size(&path)?;
             // A platform may refuse to remove a file that a reader has mapped; the next collection tries again.
-            match fs::remove_file(&path) {
+            match files.remove_file(&path) {
                 Err(error) => tracing::warn!(%error, "a dead segment stays until the next collection"),
                 Ok(()) if name.starts_with(STAGED) => reclaimed.leftovers += 1,
                 Ok(()) => {
@@ -151,7 +152,7 @@ impl WriteStore {
             }
         }
         for name in unnamed.encoders {
-            let bytes = model_files::total_bytes(&paths.encoders().join(&name))?;
+            let bytes = files.total_bytes(&paths.encoders().join(&name))?;
             match self.remove_model(&name) {
                 Err(error) => tracing::warn!(%error, "the files of a dead encoder stay until the next collection"),
                 Ok(()) => {
@@ -168,9 +169,9 @@ impl WriteStore {
         let folder = self.paths().encoders();
         let removed = if name.starts_with(STAGED) { folder.join(name) } else { self.staged_name(&folder) };
         if !name.starts_with(STAGED) {
-            fs::rename(&folder.join(name), &removed)?;
+            self.paths().files().rename(&folder.join(name), &removed)?;
         }
-        fs::remove_dir(&removed)
+        self.paths().files().remove_dir(&removed)
     }
 }
 

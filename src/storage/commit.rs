@@ -11,9 +11,10 @@ use redb::{ConcurrencyMode, Database, DatabaseError, WriteTransaction};
 
 use super::catalog::tables::{self, failed, guarded};
 use super::catalog::{self, CatalogRead, CatalogWrite, EncoderRecord, FormRef, SegmentRecord};
+use super::files::Files;
+use super::model_files;
 use super::paths::{Paths, STAGED};
 use super::segment::SegmentBuilder;
-use super::{fs, model_files};
 use crate::error::{Error, Result};
 
 /// Cache of the writer's catalog. A release of ESCO changes about 20 MB of it.
@@ -46,41 +47,37 @@ impl WriteStore {
     /// Creates an index whose texts are embedded by the given encoder, copying the encoder's model files into it.
     ///
     /// The index is made beside its final place and moved there when it is complete.
-    pub(crate) fn create(root: &Path, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf])>) -> Result<Self> {
-        if fs::exists(root) && !fs::is_empty_dir(root) {
+    pub(crate) fn create(paths: Paths, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf])>) -> Result<Self> {
+        let (files, root) = (paths.files(), paths.root());
+        if files.exists(root)? && !files.is_empty_dir(root) {
             return Err(Error::AlreadyExists { path: root.to_path_buf() });
         }
         // An empty folder may be reached through a link: the index belongs where the link leads.
-        let resolved = if fs::exists(root) { fs::resolve(root)? } else { root.to_path_buf() };
+        let resolved = if files.exists(root)? { files.resolve(root)? } else { root.to_path_buf() };
         let root = resolved.as_path();
         let parent = match root.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
             _ => PathBuf::from("."),
         };
-        fs::create_dir(&parent)?;
-        let making = fs::temporary_dir(&parent, ".workindex-creating-")?;
-        build(&Paths::new(making.path()), encoder, model)?;
-        if fs::exists(root) {
-            fs::remove_empty_dir(root)?;
+        files.create_dir(&parent)?;
+        let making = files.temporary_dir(&parent, ".workindex-creating-")?;
+        build(&paths.at(making.path()), encoder, model)?;
+        if files.exists(root)? {
+            files.remove_empty_dir(root)?;
         }
-        let made = making.keep();
-        if let Err(error) = fs::rename(&made, root) {
-            // Best effort: the error that matters is the rename's.
-            let _ = fs::remove_dir(&made);
-            return Err(error);
-        }
-        fs::sync_dir(&parent)?;
-        Self::open(root)
+        making.keep_as(root)?;
+        files.sync_dir(&parent)?;
+        Self::open(paths.at(root))
     }
 
     /// Opens an index for writing and removes what an earlier writer left half-written.
-    pub(crate) fn open(root: &Path) -> Result<Self> {
-        let paths = Paths::new(root);
+    pub(crate) fn open(paths: Paths) -> Result<Self> {
         let catalog_path = paths.catalog();
-        if !fs::exists(&catalog_path) {
-            return Err(Error::NotAnIndex { path: root.to_path_buf(), problem: "it has no catalog.redb".to_string() });
+        if !paths.files().exists(&catalog_path)? {
+            let path = paths.root().to_path_buf();
+            return Err(Error::NotAnIndex { path, problem: "it has no catalog.redb".to_string() });
         }
-        let db = open_catalog(root, &catalog_path, |builder| builder.open(&catalog_path))?;
+        let db = open_catalog(&paths, false)?;
         let (staged, n_staged, changed, poisoned) = Default::default();
         let store = Self { paths, catalog_path, db: Some(db), txn: None, staged, n_staged, changed, poisoned };
         store.check_version()?;
@@ -109,8 +106,8 @@ impl WriteStore {
 
     fn remove_staged_leftovers(&self) -> Result<()> {
         for folder in [self.paths.segments(), self.paths.encoders()] {
-            for name in fs::names(&folder)?.iter().filter(|name| name.starts_with(STAGED)) {
-                remove_staged(&folder.join(name))?;
+            for name in self.paths.files().names(&folder)?.iter().filter(|name| name.starts_with(STAGED)) {
+                remove_staged(self.paths.files(), &folder.join(name))?;
             }
         }
         Ok(())
@@ -132,7 +129,7 @@ impl WriteStore {
 
     /// Enters an encoder, and copies its model files so that they are there with the next commit; returns its number. One that
     /// the index has is left as it is.
-    pub(crate) fn stage_encoder(&mut self, record: &EncoderRecord, source: &Path, files: &[PathBuf]) -> Result<u32> {
+    pub(crate) fn stage_encoder(&mut self, record: &EncoderRecord, source: &Path, names: &[PathBuf]) -> Result<u32> {
         if let Some((number, _)) = self.catalog()?.find_encoder(&record.fingerprint)? {
             return Ok(number);
         }
@@ -140,11 +137,12 @@ impl WriteStore {
         let at = self.staged_name(&self.paths.encoders());
         self.change(|store| {
             // Left by a commit that was interrupted, or by a removal: nothing vouches for what is in it.
-            if fs::exists(&to) {
-                fs::remove_dir(&to)?;
+            let files = store.paths.files().clone();
+            if files.exists(&to)? {
+                files.remove_dir(&to)?;
             }
             store.staged.push(Staged { at: at.clone(), to });
-            model_files::copy(source, files, &at)?;
+            model_files::copy(&files, source, names, &at)?;
             store.catalog()?.put_encoder(record)
         })
     }
@@ -189,11 +187,11 @@ impl WriteStore {
     /// order in which they were pushed.
     pub(crate) fn stage(&mut self, encoder: u32, builder: SegmentBuilder) -> Result<Vec<FormRef>> {
         let staged = self.staged_name(&self.paths.segments());
-        let written = builder.finish(&staged);
-        let file = written.inspect_err(|_| _ = fs::remove_file(&staged))?;
+        let written = builder.finish(self.paths.files(), &staged);
+        let file = written.inspect_err(|_| _ = self.paths.files().remove_file(&staged))?;
         let places = |segment| file.places.iter().map(|&form| FormRef { segment, form }).collect();
         if let Some(number) = self.find_segment(&file.hash)? {
-            fs::remove_file(&staged)?;
+            self.paths.files().remove_file(&staged)?;
             return Ok(places(number));
         }
         self.changed = true;
@@ -206,7 +204,7 @@ impl WriteStore {
     /// one no record need be read, of which there may be many.
     fn find_segment(&mut self, hash: &[u8; 32]) -> Result<Option<u32>> {
         let path = self.paths.segment(hash);
-        if !self.staged.iter().any(|staged| staged.to == path) && !fs::exists(&path) {
+        if !self.staged.iter().any(|staged| staged.to == path) && !self.paths.files().exists(&path)? {
             return Ok(None);
         }
         let known = self.catalog()?.segments()?.into_iter().find(|(_, record)| record.hash == *hash);
@@ -244,17 +242,17 @@ impl WriteStore {
         }
         let mut folders = BTreeSet::new();
         while let Some(Staged { at, to }) = self.staged.last() {
-            fs::rename(at, to)?;
+            self.paths.files().rename(at, to)?;
             folders.extend(to.parent().map(Path::to_path_buf));
             self.staged.pop();
         }
-        folders.iter().try_for_each(|folder| fs::sync_dir(folder))
+        folders.iter().try_for_each(|folder| self.paths.files().sync_dir(folder))
     }
 
     /// Forgets all changes since the last commit.
     pub(crate) fn discard(&mut self) {
         for Staged { at, .. } in self.staged.drain(..) {
-            if let Err(error) = remove_staged(&at) {
+            if let Err(error) = remove_staged(self.paths.files(), &at) {
                 tracing::warn!(%error, "what was staged stays behind until the next writer opens the index");
             }
         }
@@ -292,8 +290,8 @@ impl Drop for WriteStore {
 }
 
 /// Removes a staged file, or a folder of model files with all that is in it.
-fn remove_staged(path: &Path) -> Result<()> {
-    if fs::is_dir(path) { fs::remove_dir(path) } else { fs::remove_file(path) }
+fn remove_staged(files: &Files, path: &Path) -> Result<()> {
+    if files.is_dir(path)? { files.remove_dir(path) } else { files.remove_file(path) }
 }
 
 /// Closes a catalog. Nothing is lost when that fails: what matters was committed before.
@@ -312,13 +310,14 @@ fn begin(db: &Database, path: &Path) -> Result<WriteTransaction> {
 
 /// Makes a complete index in an empty folder.
 fn build(paths: &Paths, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf])>) -> Result<()> {
-    fs::create_dir(&paths.segments())?;
-    fs::create_dir(&paths.encoders())?;
-    if let Some((source, files)) = model {
-        model_files::copy(source, files, &paths.encoder(&encoder.fingerprint))?;
+    let files = paths.files();
+    files.create_dir(&paths.segments())?;
+    files.create_dir(&paths.encoders())?;
+    if let Some((source, names)) = model {
+        model_files::copy(files, source, names, &paths.encoder(&encoder.fingerprint))?;
     }
     let path = paths.catalog();
-    let db = open_catalog(paths.root(), &path, |builder| builder.create(&path))?;
+    let db = open_catalog(paths, true)?;
     let txn = begin(&db, &path)?;
     {
         let catalog = CatalogWrite::new(&path, &txn);
@@ -331,30 +330,27 @@ fn build(paths: &Paths, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf
     txn.commit().map_err(failed(&path))?;
     drop(db);
     for folder in [paths.segments(), paths.encoders(), paths.root().to_path_buf()] {
-        fs::sync_dir(&folder)?;
+        files.sync_dir(&folder)?;
     }
     Ok(())
 }
 
-fn open_catalog(
-    root: &Path,
-    path: &Path,
-    open: impl FnOnce(&mut redb::Builder) -> Result<Database, DatabaseError>,
-) -> Result<Database> {
+fn open_catalog(paths: &Paths, new: bool) -> Result<Database> {
+    let path = paths.catalog();
     let mut builder = Database::builder();
     builder.set_cache_size(WRITER_CACHE).set_concurrency_mode(ConcurrencyMode::SingleWriter);
-    guarded(path, || {
-        open(&mut builder).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => Error::Locked { path: root.to_path_buf() },
-            error => failed(path)(error),
+    guarded(&path, || {
+        paths.files().catalog(&path, new, &builder).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => Error::Locked { path: paths.root().to_path_buf() },
+            error => failed(&path)(error),
         })
     })
 }
 
 /// Brings a catalog whose writer died back to its last commit, as opening it for writing does.
-pub(super) fn repair(root: &Path, path: &Path) -> Result<()> {
-    let db = open_catalog(root, path, |builder| builder.open(path))?;
-    close(Some(db), path);
+pub(super) fn repair(paths: &Paths) -> Result<()> {
+    let db = open_catalog(paths, false)?;
+    close(Some(db), &paths.catalog());
     Ok(())
 }
 

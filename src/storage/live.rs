@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::SEGMENT_BYTES;
 use super::catalog::CatalogRead;
 use super::paths::{Paths, STAGED, hex};
-use super::{SEGMENT_BYTES, fs};
 use crate::error::Result;
 
 /// Forms of a segment that releases name, and the run in which each is to lie when it is copied.
@@ -71,8 +71,8 @@ pub(crate) fn unnamed(paths: &Paths, catalog: &impl CatalogRead) -> Result<Unnam
     let segments = catalog.segments()?;
     let segments: BTreeSet<String> = segments.iter().map(|(_, record)| format!("{}.seg", hex(&record.hash))).collect();
     let encoders: BTreeSet<String> = catalog.encoders()?.iter().map(|(_, record)| hex(&record.fingerprint)).collect();
-    let of_segments = fs::names(&paths.segments())?.into_iter();
-    let of_encoders = fs::names(&paths.encoders())?.into_iter();
+    let of_segments = paths.files().names(&paths.segments())?.into_iter();
+    let of_encoders = paths.files().names(&paths.encoders())?.into_iter();
     Ok(Unnamed {
         segments: of_segments.filter(|name| is_segment(name) && !segments.contains(name)).collect(),
         encoders: of_encoders.filter(|name| is_encoder(name) && !encoders.contains(name)).collect(),

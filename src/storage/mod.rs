@@ -10,25 +10,30 @@
 //! | `collect.rs` | dropping, garbage collection, compaction |
 //! | `verify.rs` | reads and checks everything |
 //! | `model_files.rs` | the encoder's files inside the index |
-//! | `paths.rs`, `fs.rs` | names, file access |
+//! | `paths.rs`, `files/` | names; the one way to files, which tests can replace |
 //!
 //! Storage knows no model: it stores token matrices and an encoder fingerprint.
 
 pub(crate) mod catalog;
 mod collect;
 mod commit;
-mod fs;
+mod files;
 mod live;
 mod model_files;
 mod paths;
 pub(crate) mod segment;
+#[cfg(test)]
+pub(crate) mod simulated;
 mod snapshot;
 mod verify;
 
 pub use collect::Reclaimed;
 pub(crate) use collect::SEGMENT_BYTES;
 pub(crate) use commit::{WRITER_CACHE, WriteStore};
-pub(crate) use model_files::total_bytes;
+#[cfg(test)]
+pub(crate) use files::Files;
+#[cfg(test)]
+pub(crate) use paths::STAGED;
 pub(crate) use paths::{Paths, hex};
 pub(crate) use snapshot::{ReadStore, Snapshot, SpaceData};
 pub(crate) use verify::{Models, verify};

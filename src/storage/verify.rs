@@ -9,7 +9,6 @@ use super::catalog::{AliasList, CatalogRead, EncoderRecord, ReleaseRecord, Segme
 use super::paths::hex;
 use super::segment::{Segment, SideKey, text_hash};
 use super::snapshot::Snapshot;
-use super::{fs, model_files};
 use crate::error::{Error, Result};
 use crate::monitor::{Monitor, Stage};
 use crate::ontology::Forms;
@@ -105,7 +104,7 @@ impl Check<'_> {
         let of_segment = |sum: u64, (_, record): &(u32, SegmentRecord)| sum.saturating_add(record.bytes);
         let segments = catalog.segments().ok()?.iter().fold(0, of_segment);
         let paths = self.snapshot.paths();
-        let of_encoder = |fingerprint| model_files::total_bytes(&paths.encoder(fingerprint)).unwrap_or(0);
+        let of_encoder = |fingerprint| paths.files().total_bytes(&paths.encoder(fingerprint)).unwrap_or(0);
         let encoders: u64 = catalog.encoders().ok()?.iter().map(|(_, record)| of_encoder(&record.fingerprint)).sum();
         Some(segments.saturating_add(encoders))
     }
@@ -121,7 +120,9 @@ impl Check<'_> {
         let Some(records) = self.note(records)? else { return Ok(()) };
         for (number, record) in records {
             let path = self.snapshot.paths().segment(&record.hash);
-            let Some(segment) = self.note(Segment::open(&path, &record.hash))? else { continue };
+            let Some(segment) = self.note(Segment::open(self.snapshot.paths().files(), &path, &record.hash))? else {
+                continue;
+            };
             let checked = segment.verify(|bytes| self.advance(bytes));
             self.note(checked)?;
             if (segment.n_rows(), segment.n_forms(), segment.bytes()) != (record.n_rows, record.n_forms, record.bytes) {
@@ -238,8 +239,8 @@ impl Check<'_> {
                     format!("fingerprint {} instead of {}", hex(&found), hex(&record.fingerprint)),
                 );
             }
-            let bytes = fs::exists(&folder).then(|| model_files::total_bytes(&folder).unwrap_or(0));
-            self.advance(bytes.unwrap_or(0))?;
+            let bytes = self.snapshot.paths().files().total_bytes(&folder).unwrap_or(0);
+            self.advance(bytes)?;
         }
         Ok(())
     }
