@@ -218,13 +218,15 @@ fn a_space_whose_encoder_was_never_loaded_says_what_to_do_and_the_index_moves_on
     let mut writer = index_with(&path, &old);
     let (index, late) = (WorkIndex::open(&path).unwrap(), WorkIndex::open(&path).unwrap());
     let pinned = index.space(SPACES[1]).unwrap();
+    let untouched = WorkIndex::open(&path).unwrap().space(SPACES[1]).unwrap();
     let matrix = old.encode(QUERIES[0]).unwrap().matrix;
     let before = pinned.rank_matrix(&matrix, &RankOptions::full().rule(Rule::max_sim())).unwrap();
     reindex(&mut writer, &new);
     writer.compact(&Monitor::silent()).unwrap();
     let again = pinned.rank_matrix(&matrix, &RankOptions::full().rule(Rule::max_sim())).unwrap();
     assert_eq!(again, before, "its segments are mapped");
-    for result in [pinned.rank(QUERIES[0], &RankOptions::top(1)).map(drop), pinned.default_rule().map(drop)] {
+    let rank = |space: &workindex::Space| space.rank(QUERIES[0], &RankOptions::top(1)).map(drop);
+    for result in [rank(&pinned), rank(&untouched), untouched.default_rule().map(drop)] {
         let error = result.unwrap_err();
         assert!(matches!(&error, Error::EncoderRemoved { name, .. } if name == "tiny-bert"), "{error}");
         assert!(error.to_string().contains("refresh"), "{error}");

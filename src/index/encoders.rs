@@ -109,7 +109,12 @@ impl Models for ModelFiles {
 /// What is known of an encoder without loading it; none of one that runs elsewhere.
 fn profile(paths: &Paths, record: &EncoderRecord) -> Result<Option<Profile>> {
     let folder = paths.encoder(&record.fingerprint);
-    profile_in(&folder, record).map_err(|error| or_removed(error, &folder, record))
+    let profile = profile_in(&folder, record).map_err(|error| or_removed(error, &folder, record))?;
+    // Most files that are read here need not be there: a folder that has gone would read as that of a plain model.
+    match profile.is_none() || folder.exists() {
+        true => Ok(profile),
+        false => Err(Error::EncoderRemoved { path: folder, name: record.name.clone() }),
+    }
 }
 
 /// The same from a copy of its model files.

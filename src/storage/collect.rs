@@ -59,25 +59,22 @@ impl WriteStore {
     pub(crate) fn compact(&mut self, monitor: &Monitor) -> Result<Reclaimed> {
         // What is staged becomes readable under its final name, and survives when the rewriting does not come to an end.
         self.commit()?;
-        let before = self.folder_bytes()?;
+        let before = self.index_bytes()?;
         let catalog = self.catalog()?;
         let wasteful = wasteful_segments(&catalog, live_forms(&catalog)?)?;
         if !wasteful.is_empty() {
             self.change(|store| store.rewrite(&wasteful, monitor))?;
         }
         let reclaimed = self.collect()?;
-        let catalog = self.paths().catalog();
-        let size = self.paths().files().size(&catalog)?;
         self.compact_catalog()?;
-        let bytes =
-            before.saturating_sub(self.folder_bytes()?) + size.saturating_sub(self.paths().files().size(&catalog)?);
-        Ok(Reclaimed { bytes, ..reclaimed })
+        Ok(Reclaimed { bytes: before.saturating_sub(self.index_bytes()?), ..reclaimed })
     }
 
-    /// The sizes of all files in the folders of segments and encoders together.
-    fn folder_bytes(&self) -> Result<u64> {
+    /// The sizes of the catalog and of all files in the folders of segments and encoders together.
+    fn index_bytes(&self) -> Result<u64> {
         let (files, paths) = (self.paths().files(), self.paths());
-        Ok(files.total_bytes(&paths.segments())? + files.total_bytes(&paths.encoders())?)
+        let folders = files.total_bytes(&paths.segments())?.saturating_add(files.total_bytes(&paths.encoders())?);
+        Ok(folders.saturating_add(files.size(&paths.catalog())?))
     }
 
     /// Copies live forms into new segments, encoder by encoder, and points the releases at them.

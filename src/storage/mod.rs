@@ -8,6 +8,7 @@
 //! | `snapshot.rs` | what a reader sees for as long as it holds it |
 //! | `live.rs` | what releases name, and what nothing names |
 //! | `collect.rs` | dropping, garbage collection, compaction |
+//! | `reclaimable.rs` | how much a compaction would give back |
 //! | `verify.rs` | reads and checks everything |
 //! | `model_files.rs` | the encoder's files inside the index |
 //! | `paths.rs`, `files/` | names; the one way to files, which tests can replace |
@@ -21,6 +22,7 @@ mod files;
 mod live;
 mod model_files;
 mod paths;
+mod reclaimable;
 pub(crate) mod segment;
 #[cfg(test)]
 pub(crate) mod simulated;
@@ -35,6 +37,7 @@ pub(crate) use files::Files;
 #[cfg(test)]
 pub(crate) use paths::STAGED;
 pub(crate) use paths::{Paths, hex};
+pub(crate) use reclaimable::reclaimable_bytes;
 pub(crate) use snapshot::{ReadStore, Snapshot, SpaceData};
 pub(crate) use verify::{Models, verify};
 pub use verify::{Problem, VerifyReport};

@@ -108,6 +108,19 @@ impl Snapshot {
         self.paths.files().size(&self.path)
     }
 
+    /// The size of a folder's files together; 0 when a writer has removed it since.
+    pub(crate) fn folder_bytes(&self, folder: &std::path::Path) -> Result<u64> {
+        match self.paths.files().total_bytes(folder) {
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            bytes => bytes,
+        }
+    }
+
+    /// A segment, mapped.
+    pub(crate) fn segment(&self, hash: &[u8; 32]) -> Result<Arc<Segment>> {
+        self.segments.get(&self.paths, hash)
+    }
+
     /// How many surface forms the releases name, each counted once.
     pub(crate) fn live_forms(&self) -> Result<u64> {
         Ok(live_forms(&self.catalog())?.values().map(|forms| forms.len() as u64).sum())

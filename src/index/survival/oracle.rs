@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::scenario::{INDEX, Scenario, Stage, matrix};
-use crate::index::{IndexWriter, WorkIndex};
+use crate::index::{EncoderInfo, IndexWriter, WorkIndex};
 use crate::late_interaction::Rule;
 use crate::monitor::Monitor;
 use crate::rank::RankOptions;
@@ -26,7 +26,12 @@ impl State {
 
     fn read(index: &WorkIndex) -> Self {
         let info = index.info().unwrap();
-        let mut seen = format!("{:?} {:?}", info.releases, info.encoders);
+        // Of encoders that nothing is embedded with, collecting leaves nothing.
+        let named = |encoder: &&EncoderInfo| {
+            encoder.current || info.releases.iter().any(|release| release.encoder == encoder.fingerprint)
+        };
+        let encoders: Vec<_> = info.encoders.iter().filter(named).collect();
+        let mut seen = format!("{:?} {encoders:?}", info.releases);
         for space in info.releases.iter().flat_map(|release| &release.spaces) {
             let space = index.space(&space.name).unwrap();
             for text in ["weld", "nurse"] {
