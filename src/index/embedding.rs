@@ -115,3 +115,64 @@ impl Embedder {
 fn new_builder(record: &EncoderRecord) -> Result<SegmentBuilder> {
     SegmentBuilder::new(record.fingerprint, record.dim as usize)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoder::DeclaredEncoder;
+    use crate::index::{IndexWriter, WorkIndex};
+    use crate::storage::Paths;
+    use crate::storage::catalog::CatalogRead;
+    use crate::storage::segment::text_hash;
+
+    /// One to three rows that depend on the text's length alone.
+    struct ByLength;
+
+    impl Embed for ByLength {
+        fn side_key(&self, _: &Kind) -> SideKey {
+            None
+        }
+
+        fn embed(&mut self, texts: &[&str], _: &Kind, _: &Monitor) -> Result<Vec<(TokenMatrix, bool)>> {
+            assert!(texts.len() <= 3, "a part is no larger than the budget says");
+            let of_text = |text: &&str| {
+                let rows = 1 + text.len() % 3;
+                Ok((TokenMatrix::new(4, (0..rows * 4).map(|v| v as f32 + 1.0).collect())?, text.len() > 6))
+            };
+            texts.iter().map(of_text).collect()
+        }
+
+        fn load(&mut self) -> Result<(usize, usize)> {
+            Ok((3, 4))
+        }
+    }
+
+    #[test]
+    fn however_little_is_done_at_a_time_every_text_has_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("work.index");
+        drop(IndexWriter::create_declared(&path, &DeclaredEncoder::new("by-length", 4).unwrap()).unwrap());
+        let mut store = WriteStore::open(Paths::new(&path)).unwrap();
+        let (encoder, record) = store.catalog().unwrap().current_encoder().unwrap();
+        let mut embedder = Embedder::new(encoder, record, Budget { part: 3, segment_bytes: 100 }).unwrap();
+        let texts: Vec<String> = (0..50).map(|n| format!("text {n}")).collect();
+        let kind = Kind::SKILL;
+        let text = |text| Text { text, kind: &kind, side: None, run: 0, hash: text_hash(text, &None) };
+        let texts: Vec<Text> = texts.iter().map(|of| text(of)).collect();
+        for part in texts.iter().collect::<Vec<_>>().chunks(3) {
+            embedder.embed(&mut store, part, &mut ByLength, &Monitor::silent()).unwrap();
+        }
+        embedder.stage(&mut store, &Monitor::silent()).unwrap();
+        assert!(embedder.is_empty());
+        assert_eq!((embedder.embedded, embedder.truncated, embedder.places.len()), (50, 40, 50));
+        store.commit().unwrap();
+        for text in &texts {
+            let place = store.catalog().unwrap().embedding(encoder, &text.hash).unwrap();
+            assert_eq!(place, embedder.places.get(&text.hash).copied());
+        }
+        let index = WorkIndex::open(&path).unwrap();
+        assert!(index.info().unwrap().segments > 10);
+        let report = index.verify(&Monitor::silent()).unwrap();
+        assert!(report.is_intact(), "{:?}", report.problems);
+    }
+}
