@@ -47,7 +47,7 @@ fn any_crash_leaves_the_old_state_or_the_new_one() {
         let promised = |operations| steps_done(&ends, operations);
         Images::new(before, folder.path(), trace).each(promised, |image| {
             images += 1;
-            if images % one_in(40) == 0 {
+            if images % one_in(4) == 0 {
                 tried += 1;
                 check(scenario, &image, allowed(&states, promised(image.done)));
             }
