@@ -65,9 +65,10 @@ fn attempt(scenario: &Scenario, folder: &Path, gate: &Arc<FaultAt>) -> Ended {
 }
 
 /// An error about a file, with the operating system's reason: not damage, and not a panic in disguise.
-fn assert_says_what_failed(error: &Error, folder: &Path) {
+pub(super) fn assert_says_what_failed(error: &Error, folder: &Path) {
     let path = match error {
         Error::Io { path, .. } | Error::Catalog { path, .. } | Error::Encoder { path, .. } => path,
+        Error::Interrupted { path, .. } => path,
         other => panic!("an error about a file expected: {other:?}"),
     };
     assert!(path.starts_with(folder) || path.starts_with(env!("CARGO_MANIFEST_DIR")), "{}", path.display());

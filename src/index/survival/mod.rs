@@ -8,6 +8,7 @@
 //! | `crash_images.rs` | the machine stops: what was not synchronised is there, torn, or not |
 //! | `order.rs` | what has to be synchronised is, before what relies on it |
 //! | `faults.rs` | the operating system refuses the n-th operation |
+//! | `readers.rs` | the operating system refuses a reader's n-th operation |
 //! | `kills.rs` | the process is killed at the n-th operation, and at the n-th system call |
 //!
 //! A sample is tried in each run; `WORKINDEX_TEST_ONE_IN=1` tries all.
@@ -17,6 +18,7 @@ mod faults;
 mod kills;
 mod oracle;
 mod order;
+mod readers;
 mod scenario;
 
 /// One in so many crashes, faults or kills is tried: the default, or what the environment says.
