@@ -74,7 +74,7 @@ fn reopen_after_crash(paths: &Paths) -> Result<ReadOnlyDatabase> {
             Err(DatabaseError::RepairAborted) if attempts > 0 && Instant::now() < deadline => match repaired {
                 Ok(()) => attempts -= 1,
                 Err(Error::Locked { .. }) => std::thread::sleep(Duration::from_millis(5)),
-                Err(Error::Io { source, .. }) => {
+                Err(Error::Io { source, .. }) if is_forbidden(&source) => {
                     return Err(Error::Interrupted { path: paths.root().to_path_buf(), source });
                 }
                 Err(error) => return Err(error),
@@ -82,6 +82,12 @@ fn reopen_after_crash(paths: &Paths) -> Result<ReadOnlyDatabase> {
             opened => return opened.map_err(failed(&paths.catalog())),
         }
     }
+}
+
+/// Whether the operating system would have let someone else write.
+fn is_forbidden(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
 }
 
 /// A committed state of the index. Later commits do not change it.

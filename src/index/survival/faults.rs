@@ -8,6 +8,7 @@ use super::one_in;
 use super::oracle::{State, allowed, assert_survived, copy, names, scratch, states};
 use super::scenario::{INDEX, SCENARIOS, Scenario, Stage};
 use crate::error::Error;
+use crate::storage::STAGED;
 use crate::storage::simulated::{Fault, FaultAt, gated};
 
 #[test]
@@ -18,8 +19,9 @@ fn any_refused_operation_leaves_the_old_state_or_the_new_one() {
         let before = scratch();
         (scenario.prepare)(before.path());
         for (turn, fault) in Fault::ALL.into_iter().enumerate() {
-            for lasts in [false, true] {
-                let step = one_in(23);
+            // A signal that comes at every read and write would keep anyone from going on.
+            for lasts in [false, true].into_iter().filter(|lasts| fault != Fault::Signal || !lasts) {
+                let step = one_in(7);
                 for n in (turn % step..).step_by(step) {
                     let folder = scratch();
                     copy(before.path(), folder.path());
@@ -30,7 +32,11 @@ fn any_refused_operation_leaves_the_old_state_or_the_new_one() {
                     }
                     tried += 1;
                     failed += usize::from(ended.failed);
+                    assert!(fault != Fault::Signal || !ended.failed, "{}: a signal is no failure", scenario.name);
                     let what = format!("{}, {fault:?} at {n}, lasts: {lasts}", scenario.name);
+                    if fault == Fault::Full {
+                        assert_space_is_given_back(folder.path(), &what);
+                    }
                     check(folder.path(), &ended, &states, &what);
                 }
             }
@@ -59,9 +65,10 @@ fn attempt(scenario: &Scenario, folder: &Path, gate: &Arc<FaultAt>) -> Ended {
 }
 
 /// An error about a file, with the operating system's reason: not damage, and not a panic in disguise.
-fn assert_says_what_failed(error: &Error, folder: &Path) {
+pub(super) fn assert_says_what_failed(error: &Error, folder: &Path) {
     let path = match error {
         Error::Io { path, .. } | Error::Catalog { path, .. } | Error::Encoder { path, .. } => path,
+        Error::Interrupted { path, .. } => path,
         other => panic!("an error about a file expected: {other:?}"),
     };
     assert!(path.starts_with(folder) || path.starts_with(env!("CARGO_MANIFEST_DIR")), "{}", path.display());
@@ -74,6 +81,16 @@ fn assert_does_not_go_on(stage: &mut Stage) {
             Ok(false) | Err(Error::Poisoned { .. } | Error::Io { .. } | Error::Catalog { .. }) => {}
             other => panic!("a writer went on after a failure: {other:?}"),
         }
+    }
+}
+
+/// A writer that failed has removed what it had staged, so that a full medium is not full of it.
+fn assert_space_is_given_back(folder: &Path, what: &str) {
+    let segments = folder.join(INDEX).join("segments");
+    // What a writer before it left behind goes when the next one is opened, which may have failed.
+    let staged = |name: &String| name.starts_with(STAGED) && name != ".staged-7";
+    if segments.exists() {
+        assert!(!names(&segments).iter().any(staged), "{what}: {:?}", names(&segments));
     }
 }
 

@@ -62,7 +62,7 @@ fn a_process_killed_at_any_operation_leaves_the_old_state_or_the_new_one() {
     let mut kills = 0;
     for (number, scenario) in SCENARIOS.iter().enumerate() {
         let (states, before) = prepared(scenario);
-        for n in (number..).step_by(one_in(13)) {
+        for n in (number..).step_by(one_in(7)) {
             let mut command = Command::new(std::env::current_exe().unwrap());
             let what = format!("{}, killed at operation {n}", scenario.name);
             if !survives(number, before.path(), &states, command.env(KILL_AT, n.to_string()), &what) {
@@ -103,7 +103,7 @@ fn a_process_killed_at_any_system_call_that_writes_leaves_the_old_state_or_the_n
     for (number, scenario) in SCENARIOS.iter().enumerate() {
         let (states, before) = prepared(scenario);
         for call in CALLS {
-            for n in (1 + number..).step_by(one_in(17)) {
+            for n in (1 + number..).step_by(one_in(11)) {
                 let mut command = Command::new("strace");
                 // Of a system call that this machine does not have, strace knows nothing: `?`.
                 command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace=?{call}")]);

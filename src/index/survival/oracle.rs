@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::scenario::{INDEX, Scenario, Stage, matrix};
+use crate::error::Result;
 use crate::index::{EncoderInfo, IndexWriter, WorkIndex};
 use crate::late_interaction::Rule;
 use crate::monitor::Monitor;
@@ -21,11 +22,12 @@ impl State {
             return Self("none".to_string());
         }
         let index = WorkIndex::open(&path).unwrap_or_else(|error| panic!("{error}"));
-        Self::read(&index)
+        Self::read(&index).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    fn read(index: &WorkIndex) -> Self {
-        let info = index.info().unwrap();
+    /// What a reader sees, if it sees anything.
+    pub(super) fn read(index: &WorkIndex) -> Result<Self> {
+        let info = index.info()?;
         // Of encoders that nothing is embedded with, collecting leaves nothing.
         let named = |encoder: &&EncoderInfo| {
             encoder.current || info.releases.iter().any(|release| release.encoder == encoder.fingerprint)
@@ -33,17 +35,17 @@ impl State {
         let encoders: Vec<_> = info.encoders.iter().filter(named).collect();
         let mut seen = format!("{:?} {encoders:?}", info.releases);
         for space in info.releases.iter().flat_map(|release| &release.spaces) {
-            let space = index.space(&space.name).unwrap();
+            let space = index.space(&space.name)?;
             for text in ["weld", "nurse"] {
                 for rule in [Rule::default(), Rule::mean_pool()] {
                     let options = RankOptions::full().rule(rule);
                     // An index of a model ranks texts, one of made-up matrices those.
                     let ranking = space.rank(text, &options).or_else(|_| space.rank_matrix(&matrix(text), &options));
-                    seen += &format!("{:?}", ranking.unwrap());
+                    seen += &format!("{:?}", ranking?);
                 }
             }
         }
-        Self(blake3::hash(seen.as_bytes()).to_hex().to_string() + &seen)
+        Ok(Self(blake3::hash(seen.as_bytes()).to_hex().to_string() + &seen))
     }
 }
 

@@ -117,7 +117,7 @@ fn ingest_third_and_replace_first(stage: &mut Stage) -> Result<()> {
     stage.commit()
 }
 
-fn drop_first(stage: &mut Stage) -> Result<()> {
+pub(super) fn drop_first(stage: &mut Stage) -> Result<()> {
     stage.drop_version("1")?;
     stage.commit()
 }
@@ -173,7 +173,7 @@ fn with_one(folder: &Path) {
     run(folder, &[create_declared, ingest_first]);
 }
 
-fn with_three(folder: &Path) {
+pub(super) fn with_three(folder: &Path) {
     run(folder, &[create_declared, ingest_first, ingest_second, ingest_third_and_replace_first]);
 }
 

@@ -16,10 +16,13 @@ pub(crate) enum Fault {
     Files,
     /// No permission: EACCES.
     Permission,
+    /// A signal comes in the middle: reads end with EINTR, writes of files other than the catalog (whose are repeated by
+    /// the standard library) are short.
+    Signal,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Fault; 4] = [Fault::Medium, Fault::Full, Fault::Files, Fault::Permission];
+    pub(crate) const ALL: [Fault; 5] = [Fault::Medium, Fault::Full, Fault::Files, Fault::Permission, Fault::Signal];
 
     /// Whether the operating system answers such an operation so.
     fn can_strike(self, operation: &Operation) -> bool {
@@ -32,12 +35,14 @@ impl Fault {
                 matches!(operation, Create(_) | Write { .. } | SetLen { .. } | Sync(_) | CreateDir(_) | Rename { .. })
             }
             Fault::Files => matches!(operation, Create(_) | Open(_) | SyncDir(_) | Look(_)),
-            Fault::Permission => {
-                matches!(
-                    operation,
-                    Create(_) | Open(_) | CreateDir(_) | Rename { .. } | RemoveFile(_) | RemoveDir(_) | SyncDir(_)
-                ) && !matches!(operation, Read(_))
-            }
+            Fault::Permission => matches!(
+                operation,
+                Create(_) | Open(_) | CreateDir(_) | Rename { .. } | RemoveFile(_) | RemoveDir(_) | SyncDir(_)
+            ),
+            Fault::Signal => match operation {
+                Read(path) | Write { path, .. } => path.extension().is_none_or(|extension| extension != "redb"),
+                _ => false,
+            },
         }
     }
 
@@ -48,9 +53,10 @@ impl Fault {
             Fault::Full => 28,
             Fault::Files => 24,
             Fault::Permission => 13,
+            Fault::Signal => 4,
         };
         let written = match (self, operation) {
-            (Fault::Full, Operation::Write { data, .. }) => data.len() / 2,
+            (Fault::Full | Fault::Signal, Operation::Write { data, .. }) => data.len() / 2,
             _ => 0,
         };
         Refusal { error: io::Error::from_raw_os_error(code), written }

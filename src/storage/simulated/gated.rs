@@ -146,7 +146,11 @@ impl Write for Opened<Box<dyn NewFile>> {
         let allowed = passed.as_ref().map_or_else(|refusal| refusal.written.min(data.len()), |()| data.len());
         self.file.write_all(&data[..allowed])?;
         self.offset += allowed as u64;
-        passed.map(|()| allowed).map_err(|refusal| refusal.error)
+        match passed {
+            // A signal leaves a short write.
+            Err(refusal) if refusal.error.kind() != io::ErrorKind::Interrupted || allowed == 0 => Err(refusal.error),
+            _ => Ok(allowed),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

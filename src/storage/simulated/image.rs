@@ -17,7 +17,6 @@ pub(crate) struct Image {
 
 /// All subsets are taken of so many pending effects; of more, those that a mistake in the order would show, and random ones.
 const EXHAUSTIVE: usize = 5;
-const RANDOM: usize = 12;
 /// Sectors and pages are written whole.
 const UNITS: [usize; 2] = [512, 4096];
 
@@ -27,14 +26,16 @@ pub(crate) struct Images {
     medium: Medium,
     root: PathBuf,
     trace: Vec<Operation>,
+    /// How many random subsets are taken at each point.
+    subsets: usize,
     random: u64,
     seen: HashSet<blake3::Hash>,
 }
 
 impl Images {
-    /// The crashes of what was done to `root`, which was as `before` says.
-    pub(crate) fn new(before: Medium, root: &Path, trace: Vec<Operation>) -> Self {
-        Self { medium: before, root: root.to_path_buf(), trace, random: 1, seen: HashSet::new() }
+    /// The crashes of what was done to `root`, which was as `before` says, with so many random ones at each point.
+    pub(crate) fn new(before: Medium, root: &Path, trace: Vec<Operation>, subsets: usize) -> Self {
+        Self { medium: before, root: root.to_path_buf(), trace, subsets, random: 1, seen: HashSet::new() }
     }
 
     /// Calls `check` with each image. An image that was there before is checked again only when more was promised meanwhile:
@@ -71,7 +72,7 @@ impl Images {
                 choices.push(but(Kept::Whole, Kept::Nothing));
                 choices.push(but(Kept::Nothing, Kept::Whole));
             }
-            for _ in 0..RANDOM {
+            for _ in 0..self.subsets {
                 let random = (0..n).map(|_| if self.below(2) == 0 { Kept::Whole } else { Kept::Nothing }).collect();
                 choices.push(random);
             }
