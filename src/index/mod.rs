@@ -40,7 +40,7 @@ use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::ontology::{Release, ReleaseDiff, SpaceName};
 use crate::storage::catalog::CatalogRead;
-use crate::storage::{Paths, ReadStore, Snapshot, VerifyReport, verify};
+use crate::storage::{BackupReport, Paths, ReadStore, Snapshot, VerifyReport, backup, verify};
 use encoders::LoadedEncoders;
 use pool::Pool;
 
@@ -189,6 +189,30 @@ impl WorkIndex {
         let pinned = |version| SpaceName::new(name.ontology(), Some(version), name.kind().clone(), name.language());
         let (old, new) = (snapshot.release(&pinned(old)?)?, snapshot.release(&pinned(new)?)?);
         Ok(ReleaseDiff::between_kind(&old, &new, name.kind()))
+    }
+
+    /// Copies the state committed last to a place where nothing is yet, and verifies the copy, while a writer may go on. The
+    /// copy is an index of its own: it can be moved, opened, written to; its catalog is as small as it can be.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`], [`Error::Cancelled`], [`Error::Io`]; [`Error::Corrupt`] when something that is damaged would
+    /// be copied. Nothing is left at the place then.
+    pub fn backup(&self, to: impl AsRef<Path>, monitor: &Monitor) -> Result<BackupReport> {
+        let mut snapshot = self.inner.store.snapshot()?;
+        loop {
+            let copied = backup(&snapshot, to.as_ref(), &encoders::ModelFiles, monitor);
+            // What this state names may be gone when a writer has dropped and collected it since.
+            match copied {
+                Err(Error::Io { source, path, action }) if source.kind() == std::io::ErrorKind::NotFound => {
+                    let newest = self.inner.store.snapshot()?;
+                    if newest.catalog().generation()? == snapshot.catalog().generation()? {
+                        return Err(Error::Io { action, path, source });
+                    }
+                    snapshot = newest;
+                }
+                copied => return copied,
+            }
+        }
     }
 
     /// Reads and checks everything in the state committed last: segments against their hashes, records against each

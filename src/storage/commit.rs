@@ -40,26 +40,9 @@ impl WriteStore {
     ///
     /// The index is made beside its final place and moved there when it is complete.
     pub(crate) fn create(paths: Paths, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf])>) -> Result<Self> {
-        let (files, root) = (paths.files(), paths.root());
-        if files.exists(root)? && !files.is_empty_dir(root) {
-            return Err(Error::AlreadyExists { path: root.to_path_buf() });
-        }
-        // An empty folder may be reached through a link: the index belongs where the link leads.
-        let resolved = if files.exists(root)? { files.resolve(root)? } else { root.to_path_buf() };
-        let root = resolved.as_path();
-        let parent = match root.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-            _ => PathBuf::from("."),
-        };
-        files.create_dir(&parent)?;
-        let making = files.temporary_dir(&parent, ".workindex-creating-")?;
+        let making = paths.files().make_dir(paths.root())?;
         build(&paths.at(making.path()), encoder, model)?;
-        if files.exists(root)? {
-            files.remove_empty_dir(root)?;
-        }
-        making.keep_as(root)?;
-        files.sync_dir(&parent)?;
-        Self::open(paths.at(root))
+        Self::open(paths.at(&making.finish()?))
     }
 
     /// Opens an index for writing and removes what an earlier writer left half-written.
@@ -260,22 +243,27 @@ fn build(paths: &Paths, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf
     if let Some((source, names)) = model {
         model_files::copy(files, source, names, &paths.encoder(&encoder.fingerprint))?;
     }
-    let path = paths.catalog();
-    let db = open_catalog(paths, true)?;
-    let txn = begin(&db, &path)?;
-    {
-        let catalog = CatalogWrite::new(&path, &txn);
+    in_new_catalog(paths, |catalog| {
         catalog.create_tables()?;
         catalog.set_meta(tables::FORMAT, u64::from(catalog::VERSION))?;
         catalog.set_meta(tables::GENERATION, 0)?;
         let number = catalog.put_encoder(encoder)?;
-        catalog.set_meta(tables::ENCODER, u64::from(number))?;
-    }
-    txn.commit().map_err(failed(&path))?;
-    drop(db);
-    for folder in [paths.segments(), paths.encoders(), paths.root().to_path_buf()] {
+        catalog.set_meta(tables::ENCODER, u64::from(number))
+    })?;
+    for folder in [paths.segments(), paths.encoders()] {
         files.sync_dir(&folder)?;
     }
+    Ok(())
+}
+
+/// Makes a catalog of one commit.
+pub(super) fn in_new_catalog(paths: &Paths, fill: impl FnOnce(&CatalogWrite<'_>) -> Result<()>) -> Result<()> {
+    let path = paths.catalog();
+    let db = open_catalog(paths, true)?;
+    let txn = guarded(&path, || begin(&db, &path))?;
+    fill(&CatalogWrite::new(&path, &txn))?;
+    guarded(&path, || txn.commit().map_err(failed(&path)))?;
+    close(Some(db), &path);
     Ok(())
 }
 

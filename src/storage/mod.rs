@@ -8,11 +8,13 @@
 //! | `snapshot.rs` | what a reader sees for as long as it holds it |
 //! | `collect.rs` | dropping, garbage collection, compaction |
 //! | `verify.rs` | reads and checks everything |
+//! | `backup.rs` | a copy of one state, made while a writer works |
 //! | `model_files.rs` | the encoder's files inside the index |
 //! | `paths.rs`, `files/` | names; the one way to files, which tests can replace |
 //!
 //! Storage knows no model: it stores token matrices and an encoder fingerprint.
 
+mod backup;
 pub(crate) mod catalog;
 mod collect;
 mod commit;
@@ -25,6 +27,8 @@ pub(crate) mod simulated;
 mod snapshot;
 mod verify;
 
+pub use backup::BackupReport;
+pub(crate) use backup::backup;
 pub use collect::Reclaimed;
 pub(crate) use collect::SEGMENT_BYTES;
 pub(crate) use commit::WriteStore;

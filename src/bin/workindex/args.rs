@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{compact, diff, drop, encoder, explain, info, ingest, init, quickstart, rank, verify};
+use crate::{backup, compact, diff, drop, encoder, explain, info, ingest, init, quickstart, rank, verify};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,6 +41,7 @@ pub enum Command {
     Verify(verify::Args),
     Drop(drop::Args),
     Compact(compact::Args),
+    Backup(backup::Args),
     Encoder(encoder::Args),
 }
 

@@ -8,6 +8,7 @@
 //! | `details.rs`, `attributes.rs`, `relations.rs`, `aliases.rs` | the rest of a release |
 //! | `read.rs` | typed reading: records, spaces, a whole release |
 //! | `write.rs` | typed writing: a release in, a release out |
+//! | `copy.rs` | all of a snapshot into another catalog |
 //! | `codec.rs` | values as bytes |
 
 mod aliases;
@@ -15,6 +16,7 @@ mod attributes;
 #[cfg(test)]
 mod catalog_tests;
 mod codec;
+mod copy;
 mod details;
 mod read;
 mod records;
@@ -26,6 +28,7 @@ mod write;
 
 pub(crate) use aliases::AliasList;
 pub(crate) use attributes::AttributeColumn;
+pub(crate) use copy::copy;
 pub(crate) use read::{CatalogRead, Numbered, space_names};
 pub(crate) use records::{EncoderRecord, ReleaseRecord, SegmentRecord, SettingsRecord};
 pub(crate) use targets::{FormRef, TargetTable};
