@@ -93,8 +93,8 @@ pub use encoder::{
 };
 pub use error::{Error, Result};
 pub use index::{
-    EncoderInfo, IndexInfo, IndexWriter, IngestOptions, IngestReport, KindReport, ReleaseInfo, Space, SpaceInfo,
-    WorkIndex,
+    EncoderInfo, IndexInfo, IndexWriter, IngestOptions, IngestReport, KindReport, ReindexOptions, ReindexReport,
+    ReleaseInfo, Space, SpaceInfo, WorkIndex,
 };
 pub use late_interaction::{Direction, Interaction, Rule, Weights, reference};
 pub use monitor::{CancelToken, Monitor, Progress, Stage};

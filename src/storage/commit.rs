@@ -4,19 +4,21 @@
 //! nothing is removed before it has. A crash at any point therefore leaves the old state or the new one, and at worst
 //! files that no commit names, which `collect` removes. `index-format.md` has the proof.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use redb::{ConcurrencyMode, Database, DatabaseError, WriteTransaction};
 
 use super::catalog::tables::{self, failed, guarded};
 use super::catalog::{self, CatalogRead, CatalogWrite, EncoderRecord, FormRef, SegmentRecord};
+use super::files::Files;
 use super::model_files;
 use super::paths::{Paths, STAGED};
 use super::segment::SegmentBuilder;
 use crate::error::{Error, Result};
 
 /// Cache of the writer's catalog. A release of ESCO changes about 20 MB of it.
-const WRITER_CACHE: usize = 64 << 20;
+pub(crate) const WRITER_CACHE: usize = 64 << 20;
 
 /// The one writer of an index. Holds redb's writer lock, which the operating system frees when the process dies.
 pub(crate) struct WriteStore {
@@ -25,14 +27,20 @@ pub(crate) struct WriteStore {
     /// None only while it is dropped.
     db: Option<Database>,
     txn: Option<WriteTransaction>,
-    /// Segments written but not yet under their final names: staged path and content hash.
-    staged: Vec<(PathBuf, [u8; 32])>,
-    /// How many segments this writer has staged so far.
+    /// Segments and model files written but not yet under their final names.
+    staged: Vec<Staged>,
+    /// How many names this writer has given to what it staged.
     n_staged: u64,
     /// Whether the transaction has anything to commit; one that only read has not.
     changed: bool,
     /// Why an earlier operation failed half-way.
     poisoned: Option<String>,
+}
+
+/// A file, or a folder of model files, that waits for a commit to get its final name.
+struct Staged {
+    at: PathBuf,
+    to: PathBuf,
 }
 
 impl WriteStore {
@@ -80,12 +88,46 @@ impl WriteStore {
     }
 
     fn remove_staged_leftovers(&self) -> Result<()> {
-        let segments = self.paths.segments();
-        let files = self.paths.files();
-        for name in files.names(&segments)?.iter().filter(|name| name.starts_with(STAGED)) {
-            files.remove_file(&segments.join(name))?;
+        for folder in [self.paths.segments(), self.paths.encoders()] {
+            for name in self.paths.files().names(&folder)?.iter().filter(|name| name.starts_with(STAGED)) {
+                remove_staged(self.paths.files(), &folder.join(name))?;
+            }
         }
         Ok(())
+    }
+
+    /// A name in a folder for something that is being written or removed. Unique because there is one writer, and the
+    /// leftovers of the one before were removed when it opened.
+    pub(crate) fn staged_name(&mut self, folder: &Path) -> PathBuf {
+        self.n_staged += 1;
+        folder.join(format!("{STAGED}{}", self.n_staged))
+    }
+
+    /// Where the model files of an encoder are: under their final name, or under the staged one that they have until the next
+    /// commit.
+    pub(crate) fn encoder_folder(&self, fingerprint: &[u8; 32]) -> PathBuf {
+        let folder = self.paths.encoder(fingerprint);
+        self.staged.iter().find(|staged| staged.to == folder).map_or(folder, |staged| staged.at.clone())
+    }
+
+    /// Enters an encoder, and copies its model files so that they are there with the next commit; returns its number. One that
+    /// the index has is left as it is.
+    pub(crate) fn stage_encoder(&mut self, record: &EncoderRecord, source: &Path, names: &[PathBuf]) -> Result<u32> {
+        if let Some((number, _)) = self.catalog()?.find_encoder(&record.fingerprint)? {
+            return Ok(number);
+        }
+        let to = self.paths.encoder(&record.fingerprint);
+        let at = self.staged_name(&self.paths.encoders());
+        self.change(|store| {
+            // Left by a commit that was interrupted, or by a removal: nothing vouches for what is in it.
+            let files = store.paths.files().clone();
+            if files.exists(&to)? {
+                files.remove_dir(&to)?;
+            }
+            store.staged.push(Staged { at: at.clone(), to });
+            model_files::copy(&files, source, names, &at)?;
+            store.catalog()?.put_encoder(record)
+        })
     }
 
     /// The catalog as this writer has changed it so far.
@@ -127,22 +169,29 @@ impl WriteStore {
     /// Writes a segment under a temporary name and enters it into the catalog; returns the places of its forms, in the
     /// order in which they were pushed.
     pub(crate) fn stage(&mut self, encoder: u32, builder: SegmentBuilder) -> Result<Vec<FormRef>> {
-        // Unique because there is one writer, and the leftovers of the one before were removed when it opened. The file
-        // is created exclusively all the same.
-        self.n_staged += 1;
-        let staged = self.paths.segments().join(format!("{STAGED}{}", self.n_staged));
+        let staged = self.staged_name(&self.paths.segments());
         let written = builder.finish(self.paths.files(), &staged);
         let file = written.inspect_err(|_| _ = self.paths.files().remove_file(&staged))?;
         let places = |segment| file.places.iter().map(|&form| FormRef { segment, form }).collect();
-        let known = self.catalog()?.segments()?.into_iter().find(|(_, record)| record.hash == file.hash);
-        if let Some((number, _)) = known {
+        if let Some(number) = self.find_segment(&file.hash)? {
             self.paths.files().remove_file(&staged)?;
             return Ok(places(number));
         }
         self.changed = true;
-        self.staged.push((staged, file.hash));
+        self.staged.push(Staged { at: staged, to: self.paths.segment(&file.hash) });
         let (hash, n_rows, n_forms, bytes) = (file.hash, file.n_rows, file.n_forms, file.bytes);
         self.catalog()?.put_segment(&SegmentRecord { hash, encoder, n_rows, n_forms, bytes }).map(places)
+    }
+
+    /// The number of the segment with a content hash. The file of each that the catalog names is there, or is staged: without
+    /// one no record need be read, of which there may be many.
+    fn find_segment(&mut self, hash: &[u8; 32]) -> Result<Option<u32>> {
+        let path = self.paths.segment(hash);
+        if !self.staged.iter().any(|staged| staged.to == path) && !self.paths.files().exists(&path)? {
+            return Ok(None);
+        }
+        let known = self.catalog()?.segments()?.into_iter().find(|(_, record)| record.hash == *hash);
+        Ok(known.map(|(number, _)| number))
     }
 
     /// Where the embeddings of texts are; `None` for those that the encoder has never embedded.
@@ -169,23 +218,25 @@ impl WriteStore {
         })
     }
 
-    /// Moves staged segments to their final names and makes those durable.
+    /// Moves what is staged to its final names and makes those durable.
     fn publish(&mut self) -> Result<()> {
         if self.staged.is_empty() {
             return Ok(());
         }
-        while let Some((staged, hash)) = self.staged.last() {
-            self.paths.files().rename(staged, &self.paths.segment(hash))?;
+        let mut folders = BTreeSet::new();
+        while let Some(Staged { at, to }) = self.staged.last() {
+            self.paths.files().rename(at, to)?;
+            folders.extend(to.parent().map(Path::to_path_buf));
             self.staged.pop();
         }
-        self.paths.files().sync_dir(&self.paths.segments())
+        folders.iter().try_for_each(|folder| self.paths.files().sync_dir(folder))
     }
 
     /// Forgets all changes since the last commit.
     pub(crate) fn discard(&mut self) {
-        for (staged, _) in self.staged.drain(..) {
-            if let Err(error) = self.paths.files().remove_file(&staged) {
-                tracing::warn!(%error, "a staged segment stays behind until the next writer opens the index");
+        for Staged { at, .. } in self.staged.drain(..) {
+            if let Err(error) = remove_staged(self.paths.files(), &at) {
+                tracing::warn!(%error, "what was staged stays behind until the next writer opens the index");
             }
         }
         self.changed = false;
@@ -219,6 +270,11 @@ impl Drop for WriteStore {
         let db = self.db.take();
         close(db, &self.catalog_path);
     }
+}
+
+/// Removes a staged file, or a folder of model files with all that is in it.
+fn remove_staged(files: &Files, path: &Path) -> Result<()> {
+    if files.is_dir(path)? { files.remove_dir(path) } else { files.remove_file(path) }
 }
 
 /// Closes a catalog. Nothing is lost when that fails: what matters was committed before.

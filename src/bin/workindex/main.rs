@@ -19,6 +19,8 @@ mod layout;
 mod progress;
 mod quickstart;
 mod rank;
+mod reindex;
+mod settings;
 mod units;
 mod verify;
 
@@ -44,6 +46,7 @@ fn run(command: Command, console: &Console) -> Outcome {
         Command::Quickstart(args) => quickstart::run(&args, console),
         Command::Init(args) => init::run(&args, console),
         Command::Ingest(args) => ingest::run(&args.source, console),
+        Command::Reindex(args) => reindex::run(&args, console),
         Command::Rank(args) => rank::run(&args, console),
         Command::Explain(args) => explain::run(&args, console),
         Command::Info(args) => info::run(&args, console),

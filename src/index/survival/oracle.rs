@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::scenario::{INDEX, Scenario, Stage, matrix};
 use crate::error::Result;
-use crate::index::{IndexWriter, WorkIndex};
+use crate::index::{EncoderInfo, IndexWriter, WorkIndex};
 use crate::late_interaction::Rule;
 use crate::monitor::Monitor;
 use crate::rank::RankOptions;
@@ -31,7 +31,12 @@ impl State {
     /// What a reader sees, if it sees anything.
     pub(super) fn read(index: &WorkIndex) -> Result<Self> {
         let info = index.info()?;
-        let mut seen = format!("{:?} {:?}", info.releases, info.encoders);
+        // Of encoders that nothing is embedded with, collecting leaves nothing.
+        let named = |encoder: &&EncoderInfo| {
+            encoder.current || info.releases.iter().any(|release| release.encoder == encoder.fingerprint)
+        };
+        let encoders: Vec<_> = info.encoders.iter().filter(named).collect();
+        let mut seen = format!("{:?} {encoders:?}", info.releases);
         for space in info.releases.iter().flat_map(|release| &release.spaces) {
             let space = index.space(&space.name)?;
             for text in ["weld", "nurse"] {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::encoder::{DeclaredEncoder, Encoder};
 use crate::error::Result;
-use crate::index::{IndexWriter, IngestOptions, WorkIndex};
+use crate::index::{IndexWriter, IngestOptions, ReindexOptions, WorkIndex};
 use crate::monitor::Monitor;
 use crate::ontology::{Concept, Kind, Release, ReleaseBuilder};
 use crate::storage::{Files, Paths};
@@ -77,6 +77,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "ingest", prepare: with_one, steps: &[ingest_second, ingest_third_and_replace_first] },
     Scenario { name: "drop", prepare: with_three, steps: &[drop_first, collect, drop_second, collect] },
     Scenario { name: "compact", prepare: with_garbage, steps: &[compact, drop_third, compact] },
+    Scenario { name: "reindex", prepare: with_one, steps: &[reindex, collect, reindex_back, compact] },
     Scenario { name: "leftovers", prepare: with_leftovers, steps: &[collect, ingest_second] },
     Scenario { name: "backup", prepare: with_source, steps: &[backup, drop_first] },
     Scenario { name: "discarded", prepare: with_one, steps: &[abort, ingest_second, cancel, drop_first] },
@@ -151,6 +152,19 @@ fn compact(stage: &mut Stage) -> Result<()> {
 fn backup(stage: &mut Stage) -> Result<()> {
     let source = stage.paths.at(&stage.paths.root().with_file_name(SOURCE));
     WorkIndex::open_at(source)?.backup(stage.paths.root(), &Monitor::silent()).map(drop)
+}
+
+fn reindex(stage: &mut Stage) -> Result<()> {
+    reindex_with(stage, "tiny-bert")
+}
+
+fn reindex_back(stage: &mut Stage) -> Result<()> {
+    reindex_with(stage, "tiny-mpnet")
+}
+
+fn reindex_with(stage: &mut Stage, name: &str) -> Result<()> {
+    stage.writer()?.reindex(&tiny_encoder(name), &ReindexOptions::default(), &Monitor::silent())?;
+    stage.commit()
 }
 
 fn abort(stage: &mut Stage) -> Result<()> {

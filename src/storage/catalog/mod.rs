@@ -9,6 +9,7 @@
 //! | `read.rs` | typed reading: records, spaces, a whole release |
 //! | `write.rs` | typed writing: a release in, a release out |
 //! | `copy.rs` | all of a snapshot into another catalog |
+//! | `limits.rs` | what a release must fit into |
 //! | `codec.rs` | values as bytes |
 
 mod aliases;
@@ -18,6 +19,7 @@ mod catalog_tests;
 mod codec;
 mod copy;
 mod details;
+mod limits;
 mod read;
 mod records;
 mod relations;
@@ -29,6 +31,7 @@ mod write;
 pub(crate) use aliases::AliasList;
 pub(crate) use attributes::AttributeColumn;
 pub(crate) use copy::copy;
+pub(crate) use limits::check_fits;
 pub(crate) use read::{CatalogRead, Numbered, space_names};
 pub(crate) use records::{EncoderRecord, ReleaseRecord, SegmentRecord, SettingsRecord};
 pub(crate) use targets::{FormRef, TargetTable};

@@ -133,6 +133,11 @@ impl Files {
         }
     }
 
+    /// Whether a folder, and no link to one, is at the path.
+    pub(crate) fn is_dir(&self, path: &Path) -> Result<bool> {
+        Ok(self.0.kind(path).map_err(Error::io("look at", path))?.is_dir())
+    }
+
     /// The size of a file in bytes.
     pub(crate) fn size(&self, path: &Path) -> Result<u64> {
         self.0.size(path).map_err(Error::io("read the size of", path))
