@@ -101,6 +101,10 @@ impl Models for ModelFiles {
         Ok(*Checkpoint::open(folder)?.fingerprint(&from_record(settings)).as_bytes())
     }
 
+    fn is_plain(&self, folder: &Path) -> Result<bool> {
+        Ok(Profile::read(folder)?.is_plain())
+    }
+
     fn side_key(&self, folder: &Path, kind: &str) -> Result<SideKey> {
         Ok(Profile::read(folder)?.target_key(kind))
     }

@@ -46,7 +46,7 @@ use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::ontology::{Release, ReleaseDiff, SpaceName};
 use crate::storage::catalog::CatalogRead;
-use crate::storage::{Paths, ReadStore, Snapshot, VerifyReport, verify};
+use crate::storage::{BackupReport, Paths, ReadStore, Snapshot, UpgradeReport, VerifyReport, backup, upgrade, verify};
 use encoders::LoadedEncoders;
 use pool::Pool;
 
@@ -126,6 +126,17 @@ impl WorkIndex {
         IndexWriter::create_declared(path, encoder)
     }
 
+    /// Brings an index that an older version of workindex made to the format of this one, in its place and in one commit. One that
+    /// has it already is left as it is. Needs room for what is written anew. Readers by older versions are told so at their
+    /// next refresh.
+    ///
+    /// # Errors
+    /// As [`IndexWriter::open`]; [`Error::Version`] for an index by a newer version; [`Error::Encoder`] for a model that this
+    /// version applies in another way; [`Error::Corrupt`], [`Error::Cancelled`]. The index is as it was then.
+    pub fn upgrade(path: impl AsRef<Path>, monitor: &Monitor) -> Result<UpgradeReport> {
+        upgrade(Paths::new(path.as_ref()), &encoders::ModelFiles, monitor)
+    }
+
     /// Moves to the state committed last, and says whether that is a newer one. Spaces opened before stay as they are.
     ///
     /// # Errors
@@ -197,6 +208,30 @@ impl WorkIndex {
         let pinned = |version| SpaceName::new(name.ontology(), Some(version), name.kind().clone(), name.language());
         let (old, new) = (snapshot.release(&pinned(old)?)?, snapshot.release(&pinned(new)?)?);
         Ok(ReleaseDiff::between_kind(&old, &new, name.kind()))
+    }
+
+    /// Copies the state committed last to a place where nothing is yet, and verifies the copy, while a writer may go on. The
+    /// copy is an index of its own: it can be moved, opened, written to; its catalog is as small as it can be.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`], [`Error::Cancelled`], [`Error::Io`]; [`Error::Corrupt`] when something that is damaged would
+    /// be copied. Nothing is left at the place then.
+    pub fn backup(&self, to: impl AsRef<Path>, monitor: &Monitor) -> Result<BackupReport> {
+        let mut snapshot = self.inner.store.snapshot()?;
+        loop {
+            let copied = backup(&snapshot, to.as_ref(), &encoders::ModelFiles, monitor);
+            // What this state names may be gone when a writer has dropped and collected it since.
+            match copied {
+                Err(Error::Io { source, path, action }) if source.kind() == std::io::ErrorKind::NotFound => {
+                    let newest = self.inner.store.snapshot()?;
+                    if newest.catalog().generation()? == snapshot.catalog().generation()? {
+                        return Err(Error::Io { action, path, source });
+                    }
+                    snapshot = newest;
+                }
+                copied => return copied,
+            }
+        }
     }
 
     /// Reads and checks everything in the state committed last: segments against their hashes, records against each

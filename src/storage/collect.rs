@@ -6,7 +6,7 @@ use super::catalog::{CatalogRead, FormRef};
 use super::commit::WriteStore;
 use super::live::{LiveForms, dead_encoders, live_forms, unnamed, wasteful_segments};
 use super::paths::STAGED;
-use super::segment::{Segment, SegmentBuilder, TextHash};
+use super::segment::{SegmentBuilder, StoredForms, TextHash, open_stored};
 use crate::error::{Error, Result};
 use crate::monitor::{Monitor, Stage};
 use crate::ontology::SpaceName;
@@ -81,7 +81,7 @@ impl WriteStore {
     }
 
     /// Copies live forms into new segments, encoder by encoder, and points the releases at them.
-    fn rewrite(&mut self, live: &BTreeMap<u32, LiveForms>, monitor: &Monitor) -> Result<()> {
+    pub(super) fn rewrite(&mut self, live: &BTreeMap<u32, LiveForms>, monitor: &Monitor) -> Result<()> {
         let segments: BTreeMap<u32, _> = self.catalog()?.segments()?.into_iter().collect();
         let encoders: BTreeSet<u32> =
             live.keys().filter_map(|number| segments.get(number)).map(|record| record.encoder).collect();
@@ -94,10 +94,10 @@ impl WriteStore {
                 monitor.check()?;
                 done += 1;
                 monitor.report(Stage::Writing, done, Some(live.len() as u64));
-                let segment = Segment::open(self.paths().files(), &self.paths().segment(&record.hash), &record.hash)?;
+                let segment = open_stored(self.paths(), record)?;
                 // A copy gets a hash of its own, which would vouch for damage that the old one shows.
-                segment.verify(|_| monitor.check())?;
-                copier.copy(self, *number, &segment, forms)?;
+                segment.verify(&mut |_| monitor.check())?;
+                copier.copy(self, *number, segment.as_ref(), forms)?;
             }
             copier.finish(self)?;
             self.catalog()?.put_embeddings(encoder, &copier.embeddings)?;
@@ -196,7 +196,13 @@ impl Copier {
         Ok(Self { encoder, fingerprint: record.fingerprint, dim, builder, waiting, moved, embeddings })
     }
 
-    fn copy(&mut self, store: &mut WriteStore, number: u32, segment: &Segment, forms: &LiveForms) -> Result<()> {
+    fn copy(
+        &mut self,
+        store: &mut WriteStore,
+        number: u32,
+        segment: &dyn StoredForms,
+        forms: &LiveForms,
+    ) -> Result<()> {
         if segment.dim() != self.dim {
             let path = store.paths().segment(segment.hash());
             return Err(Error::corrupt(&path, format!("rows of {} values", self.dim), segment.dim().to_string()));

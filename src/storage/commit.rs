@@ -48,30 +48,18 @@ impl WriteStore {
     ///
     /// The index is made beside its final place and moved there when it is complete.
     pub(crate) fn create(paths: Paths, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf])>) -> Result<Self> {
-        let (files, root) = (paths.files(), paths.root());
-        if files.exists(root)? && !files.is_empty_dir(root) {
-            return Err(Error::AlreadyExists { path: root.to_path_buf() });
-        }
-        // An empty folder may be reached through a link: the index belongs where the link leads.
-        let resolved = if files.exists(root)? { files.resolve(root)? } else { root.to_path_buf() };
-        let root = resolved.as_path();
-        let parent = match root.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-            _ => PathBuf::from("."),
-        };
-        files.create_dir(&parent)?;
-        let making = files.temporary_dir(&parent, ".workindex-creating-")?;
+        let making = paths.files().make_dir(paths.root())?;
         build(&paths.at(making.path()), encoder, model)?;
-        if files.exists(root)? {
-            files.remove_empty_dir(root)?;
-        }
-        making.keep_as(root)?;
-        files.sync_dir(&parent)?;
-        Self::open(paths.at(root))
+        Self::open(paths.at(&making.finish()?))
     }
 
     /// Opens an index for writing and removes what an earlier writer left half-written.
     pub(crate) fn open(paths: Paths) -> Result<Self> {
+        Self::open_from(paths, catalog::OLDEST_VERSION)
+    }
+
+    /// The same of an index of a version from `oldest` on.
+    pub(super) fn open_from(paths: Paths, oldest: u32) -> Result<Self> {
         let catalog_path = paths.catalog();
         if !paths.files().exists(&catalog_path)? {
             let path = paths.root().to_path_buf();
@@ -80,7 +68,7 @@ impl WriteStore {
         let db = open_catalog(&paths, false)?;
         let (staged, n_staged, changed, poisoned) = Default::default();
         let store = Self { paths, catalog_path, db: Some(db), txn: None, staged, n_staged, changed, poisoned };
-        store.check_version()?;
+        store.check_version(oldest)?;
         store.remove_staged_leftovers()?;
         Ok(store)
     }
@@ -97,11 +85,11 @@ impl WriteStore {
         })
     }
 
-    fn check_version(&self) -> Result<()> {
+    fn check_version(&self, oldest: u32) -> Result<()> {
         use redb::ReadableDatabase;
         let db = self.db()?;
         let txn = guarded(&self.catalog_path, || db.begin_read().map_err(failed(&self.catalog_path)))?;
-        check_format(&tables::In { path: &self.catalog_path, txn: &txn }, self.paths.root())
+        check_format(&tables::In { path: &self.catalog_path, txn: &txn }, self.paths.root(), oldest).map(drop)
     }
 
     fn remove_staged_leftovers(&self) -> Result<()> {
@@ -316,22 +304,27 @@ fn build(paths: &Paths, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf
     if let Some((source, names)) = model {
         model_files::copy(files, source, names, &paths.encoder(&encoder.fingerprint))?;
     }
-    let path = paths.catalog();
-    let db = open_catalog(paths, true)?;
-    let txn = begin(&db, &path)?;
-    {
-        let catalog = CatalogWrite::new(&path, &txn);
+    in_new_catalog(paths, |catalog| {
         catalog.create_tables()?;
         catalog.set_meta(tables::FORMAT, u64::from(catalog::VERSION))?;
         catalog.set_meta(tables::GENERATION, 0)?;
         let number = catalog.put_encoder(encoder)?;
-        catalog.set_meta(tables::ENCODER, u64::from(number))?;
-    }
-    txn.commit().map_err(failed(&path))?;
-    drop(db);
-    for folder in [paths.segments(), paths.encoders(), paths.root().to_path_buf()] {
+        catalog.set_meta(tables::ENCODER, u64::from(number))
+    })?;
+    for folder in [paths.segments(), paths.encoders()] {
         files.sync_dir(&folder)?;
     }
+    Ok(())
+}
+
+/// Makes a catalog of one commit.
+pub(super) fn in_new_catalog(paths: &Paths, fill: impl FnOnce(&CatalogWrite<'_>) -> Result<()>) -> Result<()> {
+    let path = paths.catalog();
+    let db = open_catalog(paths, true)?;
+    let txn = guarded(&path, || begin(&db, &path))?;
+    fill(&CatalogWrite::new(&path, &txn))?;
+    guarded(&path, || txn.commit().map_err(failed(&path)))?;
+    close(Some(db), &path);
     Ok(())
 }
 
@@ -354,16 +347,16 @@ pub(super) fn repair(paths: &Paths) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a catalog of a version that this build does not read.
-pub(crate) fn check_format(catalog: &impl CatalogRead, root: &Path) -> Result<()> {
-    let (oldest, newest) = (catalog::OLDEST_VERSION, catalog::VERSION);
+/// The version of a catalog, unless it is older than `oldest` or newer than this build.
+pub(crate) fn check_format(catalog: &impl CatalogRead, root: &Path, oldest: u32) -> Result<u32> {
+    let newest = catalog::VERSION;
     let Some(found) = catalog.meta(tables::FORMAT)? else {
         let problem = "its catalog.redb is not a workindex catalog".to_string();
         return Err(Error::NotAnIndex { path: root.to_path_buf(), problem });
     };
     let found = u32::try_from(found).unwrap_or(u32::MAX);
     if (oldest..=newest).contains(&found) {
-        return Ok(());
+        return Ok(found);
     }
     Err(Error::Version { path: catalog.path().to_path_buf(), found, oldest, newest })
 }

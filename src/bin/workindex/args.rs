@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{compact, diff, drop, encoder, explain, info, ingest, init, quickstart, rank, reindex, verify};
+use crate::{
+    backup, compact, diff, drop, encoder, explain, info, ingest, init, quickstart, rank, reindex, upgrade, verify,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,6 +44,8 @@ pub enum Command {
     Verify(verify::Args),
     Drop(drop::Args),
     Compact(compact::Args),
+    Backup(backup::Args),
+    Upgrade(upgrade::Args),
     Encoder(encoder::Args),
 }
 

@@ -1,6 +1,7 @@
 //! The command line of workindex: one file per command, over the library's public interface.
 
 mod args;
+mod backup;
 mod cache;
 mod compact;
 mod console;
@@ -21,6 +22,7 @@ mod rank;
 mod reindex;
 mod settings;
 mod units;
+mod upgrade;
 mod verify;
 
 use std::process::ExitCode;
@@ -53,6 +55,8 @@ fn run(command: Command, console: &Console) -> Outcome {
         Command::Verify(args) => verify::run(&args, console),
         Command::Drop(args) => drop::run(&args, console),
         Command::Compact(args) => compact::run(&args, console),
+        Command::Backup(args) => backup::run(&args, console),
+        Command::Upgrade(args) => upgrade::run(&args, console),
         Command::Encoder(args) => encoder::run(&args.action, console),
     }
 }

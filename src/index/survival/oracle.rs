@@ -10,6 +10,9 @@ use crate::monitor::Monitor;
 use crate::rank::RankOptions;
 use crate::storage::Files;
 
+/// What an index that is being made is called for the time being.
+pub(super) const MAKING: &str = ".workindex-creating-";
+
 /// What a reader can see of the index in a folder: its releases and encoder, and what its spaces answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct State(String);
@@ -72,6 +75,7 @@ pub(super) fn assert_survived(folder: &Path, allowed: &[State], what: &str) {
     let found = State::of(folder);
     assert!(allowed.contains(&found), "{what}: another state: {:.2000}", found.0);
     let path = folder.join(INDEX);
+    assert_makers_clean_up(folder, what);
     if !path.exists() {
         return;
     }
@@ -81,6 +85,12 @@ pub(super) fn assert_survived(folder: &Path, allowed: &[State], what: &str) {
     IndexWriter::open(&path).unwrap().collect().unwrap();
     assert_eq!(State::of(folder), found, "{what}: collecting changed the state");
     assert_nothing_over(&path, what);
+}
+
+/// What a creation that was interrupted left beside the index goes with the next one.
+fn assert_makers_clean_up(folder: &Path, what: &str) {
+    drop(Files::default().make_dir(&folder.join("another")).unwrap());
+    assert!(!names(folder).iter().any(|name| name.starts_with(MAKING)), "{what}: {:?}", names(folder));
 }
 
 fn assert_intact(index: &WorkIndex, what: &str) {

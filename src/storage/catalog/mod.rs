@@ -8,7 +8,9 @@
 //! | `details.rs`, `attributes.rs`, `relations.rs`, `aliases.rs` | the rest of a release |
 //! | `read.rs` | typed reading: records, spaces, a whole release |
 //! | `write.rs` | typed writing: a release in, a release out |
+//! | `copy.rs` | all of a snapshot into another catalog |
 //! | `limits.rs` | what a release must fit into |
+//! | `old.rs` | records of older versions, for upgrades |
 //! | `codec.rs` | values as bytes |
 
 mod aliases;
@@ -16,8 +18,10 @@ mod attributes;
 #[cfg(test)]
 mod catalog_tests;
 mod codec;
+mod copy;
 mod details;
 mod limits;
+mod old;
 mod read;
 mod records;
 mod relations;
@@ -28,7 +32,9 @@ mod write;
 
 pub(crate) use aliases::AliasList;
 pub(crate) use attributes::AttributeColumn;
+pub(crate) use copy::copy;
 pub(crate) use limits::check_fits;
+pub(crate) use old::{old_encoders, upgrade_encoders};
 pub(crate) use read::{CatalogRead, Numbered, space_names};
 pub(crate) use records::{EncoderRecord, ReleaseRecord, SegmentRecord, SettingsRecord};
 pub(crate) use targets::{FormRef, TargetTable};
@@ -38,3 +44,5 @@ pub(crate) use write::{CatalogWrite, content_hash};
 pub(crate) const VERSION: u32 = 2;
 /// The oldest version that this build reads.
 pub(crate) const OLDEST_VERSION: u32 = 2;
+/// The oldest version that this build upgrades.
+pub(crate) const OLDEST_UPGRADABLE: u32 = 1;
