@@ -59,7 +59,7 @@ impl WriteStore {
     pub(crate) fn compact(&mut self, monitor: &Monitor) -> Result<Reclaimed> {
         // What is staged becomes readable under its final name, and survives when the rewriting does not come to an end.
         self.commit()?;
-        let before = self.index_bytes()?;
+        let (folders, catalog_then) = self.index_bytes()?;
         let catalog = self.catalog()?;
         let wasteful = wasteful_segments(&catalog, live_forms(&catalog)?)?;
         if !wasteful.is_empty() {
@@ -67,14 +67,17 @@ impl WriteStore {
         }
         let reclaimed = self.collect()?;
         self.compact_catalog()?;
-        Ok(Reclaimed { bytes: before.saturating_sub(self.index_bytes()?), ..reclaimed })
+        let (folders_now, catalog_now) = self.index_bytes()?;
+        // A catalog that grew because a reader kept it from being compacted has free pages, which later changes fill.
+        let bytes = folders.saturating_sub(folders_now).saturating_add(catalog_then.saturating_sub(catalog_now));
+        Ok(Reclaimed { bytes, ..reclaimed })
     }
 
-    /// The sizes of the catalog and of all files in the folders of segments and encoders together.
-    fn index_bytes(&self) -> Result<u64> {
+    /// The sizes of all files in the folders of segments and encoders together, and of the catalog.
+    fn index_bytes(&self) -> Result<(u64, u64)> {
         let (files, paths) = (self.paths().files(), self.paths());
         let folders = files.total_bytes(&paths.segments())?.saturating_add(files.total_bytes(&paths.encoders())?);
-        Ok(folders.saturating_add(files.size(&paths.catalog())?))
+        Ok((folders, files.size(&paths.catalog())?))
     }
 
     /// Copies live forms into new segments, encoder by encoder, and points the releases at them.
