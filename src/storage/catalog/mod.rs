@@ -9,6 +9,7 @@
 //! | `read.rs` | typed reading: records, spaces, a whole release |
 //! | `write.rs` | typed writing: a release in, a release out |
 //! | `codec.rs` | values as bytes |
+//! | `overlay.rs` | comparing the checksums of all pages without writing |
 
 mod aliases;
 mod attributes;
@@ -16,6 +17,7 @@ mod attributes;
 mod catalog_tests;
 mod codec;
 mod details;
+mod overlay;
 mod read;
 mod records;
 mod relations;
@@ -26,6 +28,7 @@ mod write;
 
 pub(crate) use aliases::AliasList;
 pub(crate) use attributes::AttributeColumn;
+pub(crate) use overlay::{Overlay, check_pages, read_header};
 pub(crate) use read::{CatalogRead, Numbered, space_names};
 pub(crate) use records::{EncoderRecord, ReleaseRecord, SegmentRecord, SettingsRecord};
 pub(crate) use targets::{FormRef, TargetTable};
