@@ -1,6 +1,6 @@
 //! Reads everything and checks everything.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -209,11 +209,34 @@ impl Check<'_> {
 
     fn releases(&mut self) -> Result<()> {
         let releases = self.snapshot.catalog().releases();
-        for (number, record) in self.note(releases)?.unwrap_or_default() {
+        let Some(releases) = self.note(releases)? else { return Ok(()) };
+        self.strangers(&releases.iter().map(|(number, _)| *number).collect())?;
+        for (number, record) in releases {
             self.monitor.check()?;
             let checked = self.release(number, &record);
             self.note(checked)?;
             self.report.releases += 1;
+        }
+        Ok(())
+    }
+
+    /// What the tables say of releases is of releases that there are.
+    fn strangers(&mut self, releases: &BTreeSet<u32>) -> Result<()> {
+        let catalog = self.snapshot.catalog();
+        let mut strangers = 0u64;
+        let mut count = |release: u32| {
+            strangers += u64::from(!releases.contains(&release));
+            Ok(())
+        };
+        let read = catalog
+            .entries(tables::SPACES, .., |(release, _), _| count(release))
+            .and_then(|()| catalog.entries(tables::ALIASES, .., |(release, _), _| count(release)))
+            .and_then(|()| catalog.entries(tables::DETAILS, .., |(release, _, _), _| count(release)))
+            .and_then(|()| catalog.entries(tables::ATTRIBUTES, .., |(release, _, _), _| count(release)))
+            .and_then(|()| catalog.entries(tables::RELATIONS, .., |release, _| count(release)));
+        self.note(read)?;
+        if strangers > 0 {
+            self.wrong(self.snapshot.paths().catalog(), format!("{strangers} entries belong to no release"));
         }
         Ok(())
     }

@@ -186,7 +186,8 @@ fn language() -> impl Strategy<Value = &'static str> {
 
 fn draft() -> impl Strategy<Value = Draft> {
     let name = (ontology(), 0..3u8, language(), any::<bool>(), any::<bool>());
-    let relations = vec((any::<u8>(), any::<u8>(), any::<bool>()), 0..6);
+    // Mostly hierarchy, several levels of it.
+    let relations = vec((any::<u8>(), any::<u8>(), prop::bool::weighted(0.8)), 0..12);
     (name, vec(concept(), 0..9), relations).prop_map(|(name, concepts, relations)| {
         let (ontology, version, language, all_forms, attributed) = name;
         Draft { ontology, version, language, all_forms, attributed, concepts, relations }
@@ -195,7 +196,7 @@ fn draft() -> impl Strategy<Value = Draft> {
 
 fn concept() -> impl Strategy<Value = DraftConcept> {
     let text = 0..TEXTS.len();
-    let parts = (0..KINDS.len(), 0..10u8, text.clone(), vec(text, 0..4), option::of(0..LEVELS.len()), any::<bool>());
+    let parts = (0..KINDS.len(), 0..8u8, text.clone(), vec(text, 0..4), option::of(0..LEVELS.len()), any::<bool>());
     parts.prop_map(|(kind, id, label, alternative, level, described)| DraftConcept {
         kind,
         id,
@@ -233,13 +234,13 @@ fn rule() -> impl Strategy<Value = Rule> {
 }
 
 fn filter() -> impl Strategy<Value = Filter> {
-    let id = || (0..10u8).prop_map(|id| format!("id-{id}"));
+    let id = || (0..8u8).prop_map(|id| format!("id-{id}"));
     let leaf = prop_oneof![
-        prop::sample::select(LEVELS.to_vec()).prop_map(|level| Filter::attribute("level", level)),
-        Just(Filter::prefix("level", "1")),
-        Just(Filter::attribute("colour", "red")),
-        id().prop_map(Filter::below),
-        vec(id(), 0..6).prop_map(Filter::ids),
+        1 => prop::sample::select(LEVELS.to_vec()).prop_map(|level| Filter::attribute("level", level)),
+        1 => Just(Filter::prefix("level", "1")),
+        1 => Just(Filter::attribute("colour", "red")),
+        2 => id().prop_map(Filter::below),
+        1 => vec(id(), 0..6).prop_map(Filter::ids),
     ];
     leaf.prop_recursive(2, 6, 3, |inner| {
         prop_oneof![
