@@ -139,6 +139,16 @@ pub fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
+/// The sizes of all files below a folder together.
+pub fn size_of_folder(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let size = |entry: std::fs::DirEntry| match entry.file_type().unwrap().is_dir() {
+        true => size_of_folder(&entry.path()),
+        false => entry.metadata().unwrap().len(),
+    };
+    entries.map(size).sum()
+}
+
 /// Asserts that verification finds nothing wrong.
 pub fn assert_intact(index: &WorkIndex) {
     let report = index.verify(&Monitor::silent()).unwrap();
