@@ -1,6 +1,7 @@
 //! What the black-box tests share: fixtures, an encoder, small indexes.
 #![allow(dead_code)] // each test binary uses its own part
 
+pub mod children;
 pub mod synthetic;
 
 use std::path::{Path, PathBuf};
