@@ -22,6 +22,8 @@ mod ranking;
 mod report;
 mod rules;
 mod space;
+#[cfg(test)]
+mod survival;
 mod writer;
 
 use std::path::Path;

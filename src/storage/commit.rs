@@ -41,11 +41,11 @@ impl WriteStore {
     /// The index is made beside its final place and moved there when it is complete.
     pub(crate) fn create(paths: Paths, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf])>) -> Result<Self> {
         let (files, root) = (paths.files(), paths.root());
-        if files.exists(root) && !files.is_empty_dir(root) {
+        if files.exists(root)? && !files.is_empty_dir(root) {
             return Err(Error::AlreadyExists { path: root.to_path_buf() });
         }
         // An empty folder may be reached through a link: the index belongs where the link leads.
-        let resolved = if files.exists(root) { files.resolve(root)? } else { root.to_path_buf() };
+        let resolved = if files.exists(root)? { files.resolve(root)? } else { root.to_path_buf() };
         let root = resolved.as_path();
         let parent = match root.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
@@ -54,7 +54,7 @@ impl WriteStore {
         files.create_dir(&parent)?;
         let making = files.temporary_dir(&parent, ".workindex-creating-")?;
         build(&paths.at(making.path()), encoder, model)?;
-        if files.exists(root) {
+        if files.exists(root)? {
             files.remove_empty_dir(root)?;
         }
         making.keep_as(root)?;
@@ -65,7 +65,7 @@ impl WriteStore {
     /// Opens an index for writing and removes what an earlier writer left half-written.
     pub(crate) fn open(paths: Paths) -> Result<Self> {
         let catalog_path = paths.catalog();
-        if !paths.files().exists(&catalog_path) {
+        if !paths.files().exists(&catalog_path)? {
             let path = paths.root().to_path_buf();
             return Err(Error::NotAnIndex { path, problem: "it has no catalog.redb".to_string() });
         }

@@ -20,12 +20,18 @@ mod files;
 mod model_files;
 mod paths;
 pub(crate) mod segment;
+#[cfg(test)]
+pub(crate) mod simulated;
 mod snapshot;
 mod verify;
 
 pub use collect::Reclaimed;
 pub(crate) use collect::SEGMENT_BYTES;
 pub(crate) use commit::WriteStore;
+#[cfg(test)]
+pub(crate) use files::Files;
+#[cfg(test)]
+pub(crate) use paths::STAGED;
 pub(crate) use paths::{Paths, hex};
 pub(crate) use snapshot::{ReadStore, Snapshot, SpaceData};
 pub(crate) use verify::{Models, verify};

@@ -32,7 +32,7 @@ impl ReadStore {
     /// Opens an index for reading. Works beside a writer, and from a read-only medium.
     pub(crate) fn open(paths: Paths) -> Result<Self> {
         let path = paths.catalog();
-        if !paths.files().exists(&path) {
+        if !paths.files().exists(&path)? {
             let path = paths.root().to_path_buf();
             return Err(Error::NotAnIndex { path, problem: "it has no catalog.redb".to_string() });
         }
@@ -73,7 +73,7 @@ fn reopen_after_crash(paths: &Paths) -> Result<ReadOnlyDatabase> {
             Err(DatabaseError::RepairAborted) if attempts > 0 && Instant::now() < deadline => match repaired {
                 Ok(()) => attempts -= 1,
                 Err(Error::Locked { .. }) => std::thread::sleep(Duration::from_millis(5)),
-                Err(Error::Io { source, .. }) => {
+                Err(Error::Io { source, .. }) if is_forbidden(&source) => {
                     return Err(Error::Interrupted { path: paths.root().to_path_buf(), source });
                 }
                 Err(error) => return Err(error),
@@ -81,6 +81,12 @@ fn reopen_after_crash(paths: &Paths) -> Result<ReadOnlyDatabase> {
             opened => return opened.map_err(failed(&paths.catalog())),
         }
     }
+}
+
+/// Whether the operating system would have let someone else write.
+fn is_forbidden(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
 }
 
 /// A committed state of the index. Later commits do not change it.

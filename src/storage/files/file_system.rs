@@ -19,9 +19,7 @@ pub(crate) trait FileSystem: Debug + Send + Sync {
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>>;
 
     /// Opens a file for reading at any place.
-    fn open_at(&self, path: &Path) -> io::Result<Box<dyn ReadAt>> {
-        Ok(Box::new(File::open(path)?))
-    }
+    fn open_at(&self, path: &Path) -> io::Result<Box<dyn ReadAt>>;
 
     /// Maps a file for reading.
     fn map(&self, path: &Path) -> Result<MappedFile>;
@@ -83,6 +81,10 @@ pub(crate) struct Disk;
 
 impl FileSystem for Disk {
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(File::open(path)?))
+    }
+
+    fn open_at(&self, path: &Path) -> io::Result<Box<dyn ReadAt>> {
         Ok(Box::new(File::open(path)?))
     }
 

@@ -12,8 +12,9 @@ use redb::{Builder, Database, DatabaseError, ReadOnlyDatabase};
 use crate::error::{Error, Result};
 use crate::mapped_file::MappedFile;
 
-use file_system::Disk;
-pub(crate) use file_system::{FileSystem, NewFile, ReadAt};
+#[cfg(test)]
+pub(crate) use file_system::open_catalog;
+pub(crate) use file_system::{Disk, FileSystem, NewFile, ReadAt};
 
 /// Files reached through a file system: that of the operating system, but for tests.
 #[derive(Debug, Clone)]
@@ -114,9 +115,14 @@ impl Files {
 
     /// Creates a folder and its parents, unless they exist, and makes the names of the new ones durable.
     pub(crate) fn create_dir(&self, path: &Path) -> Result<()> {
-        let missing = path.ancestors().take_while(|folder| !is_here(folder) && !self.exists(folder));
-        let missing: Vec<&Path> = missing.collect();
-        for folder in missing.iter().rev() {
+        let mut missing = Vec::new();
+        for folder in path.ancestors().take_while(|folder| !is_here(folder)) {
+            if self.exists(folder)? {
+                break;
+            }
+            missing.push(folder);
+        }
+        for folder in missing.into_iter().rev() {
             match self.0.create_dir(folder) {
                 // Someone else was faster.
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -128,9 +134,14 @@ impl Files {
         Ok(())
     }
 
-    /// Whether something is at the path.
-    pub(crate) fn exists(&self, path: &Path) -> bool {
-        self.0.kind(path).is_ok()
+    /// Whether something is at the path. What cannot be looked at is an error, and not nothing.
+    pub(crate) fn exists(&self, path: &Path) -> Result<bool> {
+        use std::io::ErrorKind::{NotADirectory, NotFound};
+        match self.0.kind(path) {
+            Ok(_) => Ok(true),
+            Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(false),
+            Err(error) => Err(Error::io("look at", path)(error)),
+        }
     }
 
     /// The size of a file in bytes.
