@@ -1,7 +1,7 @@
 //! What one reader sees for as long as it holds it.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use redb::{ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, ReadTrans
 use super::catalog::tables::{In, failed, guarded};
 use super::catalog::{CatalogRead, EncoderRecord, FormRef, ReleaseRecord, TargetTable};
 use super::commit::{check_format, repair};
+use super::live::live_forms;
 use super::paths::Paths;
 use super::segment::Segment;
 use crate::error::{Error, Result};
@@ -113,16 +114,22 @@ impl Snapshot {
         self.paths.files().size(&self.path)
     }
 
+    /// The size of a folder's files together; 0 when a writer has removed it since.
+    pub(crate) fn folder_bytes(&self, folder: &std::path::Path) -> Result<u64> {
+        match self.paths.files().total_bytes(folder) {
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            bytes => bytes,
+        }
+    }
+
+    /// A segment, mapped.
+    pub(crate) fn segment(&self, hash: &[u8; 32]) -> Result<Arc<Segment>> {
+        self.segments.get(&self.paths, hash)
+    }
+
     /// How many surface forms the releases name, each counted once.
     pub(crate) fn live_forms(&self) -> Result<u64> {
-        let catalog = self.catalog();
-        let mut live: HashSet<FormRef> = HashSet::new();
-        for (number, record) in catalog.releases()? {
-            for (kind, _) in &record.kinds {
-                live.extend(catalog.targets(number, kind)?.all_forms());
-            }
-        }
-        Ok(live.len() as u64)
+        Ok(live_forms(&self.catalog())?.values().map(|forms| forms.len() as u64).sum())
     }
 
     /// A release as it was ingested.
@@ -145,13 +152,12 @@ impl Snapshot {
 
     /// Maps the segments that a space's forms are in, and checks that the forms are there.
     fn map_segments(&self, targets: &TargetTable, encoder: &EncoderRecord) -> Result<BTreeMap<u32, Arc<Segment>>> {
-        let records: HashMap<u32, _> = self.catalog().segments()?.into_iter().collect();
         let mut mapped: BTreeMap<u32, Arc<Segment>> = BTreeMap::new();
         for place in targets.all_forms() {
             let segment = match mapped.entry(place.segment) {
                 Entry::Occupied(entry) => entry.into_mut(),
                 Entry::Vacant(entry) => {
-                    let record = records.get(&place.segment);
+                    let record = self.catalog().segment(place.segment)?;
                     let record = record.ok_or_else(|| self.damaged_place(place, "a segment of the catalog"))?;
                     let segment = self.segments.get(&self.paths, &record.hash)?;
                     if segment.encoder() != &encoder.fingerprint || segment.dim() != encoder.dim as usize {

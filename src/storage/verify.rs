@@ -63,8 +63,24 @@ pub(crate) trait Models {
 /// # Errors
 /// Only [`Error::Cancelled`]; what is wrong with the index is in the report.
 pub(crate) fn verify(snapshot: &Snapshot, models: &dyn Models, monitor: &Monitor) -> Result<VerifyReport> {
-    let mut check =
-        Check { snapshot, models, monitor, report: VerifyReport::default(), segments: BTreeMap::new(), total: None };
+    check(snapshot, models, monitor, false)
+}
+
+/// As [`verify`], of files that were written just now: what cannot be read is an error and no finding.
+pub(super) fn verify_written(snapshot: &Snapshot, models: &dyn Models, monitor: &Monitor) -> Result<VerifyReport> {
+    check(snapshot, models, monitor, true)
+}
+
+fn check(snapshot: &Snapshot, models: &dyn Models, monitor: &Monitor, fails: bool) -> Result<VerifyReport> {
+    let mut check = Check {
+        snapshot,
+        models,
+        monitor,
+        report: VerifyReport::default(),
+        segments: BTreeMap::new(),
+        total: None,
+        fails,
+    };
     check.total = check.total_bytes();
     check.catalog_pages()?;
     check.segments()?;
@@ -97,14 +113,17 @@ struct Check<'a> {
     /// The segments that could be opened.
     segments: BTreeMap<u32, Arc<Segment>>,
     total: Option<u64>,
+    /// Whether an error of the medium ends the check.
+    fails: bool,
 }
 
 impl Check<'_> {
-    /// Notes an error as a problem, unless it is the user's wish to stop.
+    /// Notes an error as a problem, unless it is the user's wish to stop, or the medium's failure where that is one's own.
     fn note<T>(&mut self, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(Error::Cancelled) => Err(Error::Cancelled),
+            Err(error @ (Error::Io { .. } | Error::Catalog { .. })) if self.fails => Err(error),
             Err(error) => {
                 let path = match &error {
                     Error::Corrupt { path, .. } | Error::Io { path, .. } | Error::Catalog { path, .. } => path.clone(),

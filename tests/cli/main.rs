@@ -10,5 +10,6 @@ mod failures;
 mod ingest;
 mod interrupted;
 mod rank;
+mod reindex;
 mod releases;
 mod support;

@@ -117,7 +117,10 @@ impl Machine {
         let (forms, declared) = (draft.forms(), self.declared);
         let report = match declared {
             true => ingest_list(self.writer(), &release),
-            false => self.writer().ingest(&release, &IngestOptions { forms }, &Monitor::silent()).unwrap(),
+            false => self
+                .writer()
+                .ingest(&release, &IngestOptions { forms, ..Default::default() }, &Monitor::silent())
+                .unwrap(),
         };
         assert_eq!(summary(report), self.model.ingest(Stored::new(&release, forms)));
         self.drafts.push(draft);

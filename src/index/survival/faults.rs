@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::one_in;
-use super::oracle::{State, allowed, assert_survived, copy, names, scratch, states};
-use super::scenario::{INDEX, SCENARIOS, Scenario, Stage};
+use super::oracle::{MAKING, State, allowed, assert_survived, copy, names, scratch, states};
+use super::scenario::{INDEX, SCENARIOS, SOURCE, Scenario, Stage};
 use crate::error::Error;
 use crate::storage::STAGED;
 use crate::storage::simulated::{Fault, FaultAt, gated};
@@ -98,6 +98,6 @@ fn check(folder: &Path, ended: &Ended, states: &[State], what: &str) {
     assert_survived(folder, allowed(states, ended.steps), what);
     // The folders of failed creations went away, or could not be removed; nothing else is beside the index.
     let beside = names(folder);
-    let known = |name: &String| name == INDEX || name.starts_with(".workindex-creating-");
+    let known = |name: &String| [INDEX, SOURCE].contains(&name.as_str()) || name.starts_with(MAKING);
     assert!(beside.iter().all(known), "{what}: {beside:?}");
 }

@@ -45,13 +45,15 @@ impl Pending {
             Operation::Create(path) => {
                 self.files.insert(path.clone());
                 // A staged file belongs to no commit: its entry may be lost until it is renamed.
-                if !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(STAGED)) {
+                if !is_staged(path) {
                     self.folders.insert(parent(path));
                 }
             }
             Operation::Write { path, .. } | Operation::SetLen { path, .. } if is_catalog(path) => {}
             Operation::Write { path, .. } | Operation::SetLen { path, .. } => drop(self.files.insert(path.clone())),
             Operation::CreateDir(path) => drop(self.folders.insert(parent(path))),
+            // On its way out: what is lost of a removal the next collection finds.
+            Operation::Rename { to, .. } if is_staged(to) => {}
             Operation::Rename { to, .. } => drop(self.folders.insert(parent(to))),
             Operation::Sync(path) => drop(self.files.remove(path)),
             Operation::SyncDir(path) => drop(self.folders.remove(path)),
@@ -60,6 +62,10 @@ impl Pending {
             Operation::Look(_) | Operation::Open(_) | Operation::Read(_) => {}
         }
     }
+}
+
+fn is_staged(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(STAGED))
 }
 
 fn is_catalog(path: &Path) -> bool {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::encoder::{DeclaredEncoder, Encoder};
 use crate::error::Result;
-use crate::index::{IndexWriter, IngestOptions};
+use crate::index::{IndexWriter, IngestOptions, ReindexOptions, WorkIndex};
 use crate::monitor::Monitor;
 use crate::ontology::{Concept, Kind, Release, ReleaseBuilder};
 use crate::storage::{Files, Paths};
@@ -13,6 +13,8 @@ use crate::token_matrix::TokenMatrix;
 
 /// Where the index of a scenario is, in the folder that is watched.
 pub(super) const INDEX: &str = "work.index";
+/// Where the index is that a backup is made of.
+pub(super) const SOURCE: &str = "source.index";
 
 /// A change, in steps.
 pub(super) struct Scenario {
@@ -75,7 +77,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "ingest", prepare: with_one, steps: &[ingest_second, ingest_third_and_replace_first] },
     Scenario { name: "drop", prepare: with_three, steps: &[drop_first, collect, drop_second, collect] },
     Scenario { name: "compact", prepare: with_garbage, steps: &[compact, drop_third, compact] },
+    Scenario { name: "reindex", prepare: with_one, steps: &[reindex, collect, reindex_back, compact] },
     Scenario { name: "leftovers", prepare: with_leftovers, steps: &[collect, ingest_second] },
+    Scenario { name: "backup", prepare: with_source, steps: &[backup, drop_first] },
     Scenario { name: "discarded", prepare: with_one, steps: &[abort, ingest_second, cancel, drop_first] },
 ];
 
@@ -96,6 +100,11 @@ fn create_with_model(stage: &mut Stage) -> Result<()> {
 
 fn ingest_texts(stage: &mut Stage) -> Result<()> {
     stage.ingest_texts("1", &FIRST)?;
+    stage.commit()
+}
+
+fn ingest_more_texts(stage: &mut Stage) -> Result<()> {
+    stage.ingest_texts("2", &SECOND)?;
     stage.commit()
 }
 
@@ -139,6 +148,25 @@ fn compact(stage: &mut Stage) -> Result<()> {
     stage.writer()?.compact(&Monitor::silent()).map(drop)
 }
 
+/// Copies the index beside the place of the scenario's to that place.
+fn backup(stage: &mut Stage) -> Result<()> {
+    let source = stage.paths.at(&stage.paths.root().with_file_name(SOURCE));
+    WorkIndex::open_at(source)?.backup(stage.paths.root(), &Monitor::silent()).map(drop)
+}
+
+fn reindex(stage: &mut Stage) -> Result<()> {
+    reindex_with(stage, "tiny-bert")
+}
+
+fn reindex_back(stage: &mut Stage) -> Result<()> {
+    reindex_with(stage, "tiny-mpnet")
+}
+
+fn reindex_with(stage: &mut Stage, name: &str) -> Result<()> {
+    stage.writer()?.reindex(&tiny_encoder(name), &ReindexOptions::default(), &Monitor::silent())?;
+    stage.commit()
+}
+
 fn abort(stage: &mut Stage) -> Result<()> {
     stage.ingest("9", &THIRD)?;
     stage.writer()?.abort();
@@ -174,6 +202,11 @@ fn with_leftovers(folder: &Path) {
     let segments = folder.join(INDEX).join("segments");
     std::fs::write(segments.join(".staged-7"), b"half a segment").unwrap();
     std::fs::write(segments.join(format!("{}.seg", "5e".repeat(32))), b"never committed").unwrap();
+}
+
+fn with_source(folder: &Path) {
+    run(folder, &[create_with_model, ingest_texts, ingest_more_texts]);
+    std::fs::rename(folder.join(INDEX), folder.join(SOURCE)).unwrap();
 }
 
 fn run(folder: &Path, steps: &[Step]) {

@@ -36,8 +36,11 @@ pub(crate) trait FileSystem: Debug + Send + Sync {
     /// Creates a folder in one that exists.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
 
-    /// Creates a folder of a name that begins with `prefix` and that nobody can foretell.
-    fn create_dir_unforeseen(&self, parent: &Path, prefix: &str) -> io::Result<PathBuf>;
+    /// Creates a file of a name that begins and ends as given and that nobody can foretell.
+    fn create_unforeseen(&self, parent: &Path, prefix: &str, suffix: &str) -> io::Result<(File, PathBuf)>;
+
+    /// Opens a file that exists, to lock it.
+    fn open_lock(&self, path: &Path) -> io::Result<File>;
 
     /// Makes the entries of a folder durable: creations, renames and removals in it.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
@@ -109,12 +112,13 @@ impl FileSystem for Disk {
         fs::create_dir(path)
     }
 
-    /// Its permissions are those of any new folder: an index made in it is for whom the user's umask says.
-    fn create_dir_unforeseen(&self, parent: &Path, prefix: &str) -> io::Result<PathBuf> {
-        let mut builder = tempfile::Builder::new();
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-        Ok(builder.prefix(prefix).tempdir_in(parent)?.keep())
+    fn create_unforeseen(&self, parent: &Path, prefix: &str, suffix: &str) -> io::Result<(File, PathBuf)> {
+        Ok(tempfile::Builder::new().prefix(prefix).suffix(suffix).tempfile_in(parent)?.keep()?)
+    }
+
+    fn open_lock(&self, path: &Path) -> io::Result<File> {
+        check_is_file(path)?;
+        OpenOptions::new().write(true).open(path)
     }
 
     /// Windows has no such operation on folders; NTFS journals its entries.

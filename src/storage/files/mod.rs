@@ -2,6 +2,7 @@
 //! attempted.
 
 mod file_system;
+mod making;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -83,13 +84,6 @@ impl Files {
         self.0.resolve(path).map_err(Error::io("resolve", path))
     }
 
-    /// A new folder of an unused name that goes away when dropped, unless it is kept.
-    pub(crate) fn temporary_dir(&self, parent: &Path, prefix: &str) -> Result<TemporaryDir> {
-        let made = self.0.create_dir_unforeseen(parent, prefix);
-        let path = made.map_err(Error::io("create a folder in", parent))?;
-        Ok(TemporaryDir { files: self.clone(), path, keep: false })
-    }
-
     /// Removes a folder with nothing in it.
     pub(crate) fn remove_empty_dir(&self, path: &Path) -> Result<()> {
         self.0.remove_dir(path).map_err(Error::io("remove", path))
@@ -142,6 +136,11 @@ impl Files {
             Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(false),
             Err(error) => Err(Error::io("look at", path)(error)),
         }
+    }
+
+    /// Whether a folder, and no link to one, is at the path.
+    pub(crate) fn is_dir(&self, path: &Path) -> Result<bool> {
+        Ok(self.0.kind(path).map_err(Error::io("look at", path))?.is_dir())
     }
 
     /// The size of a file in bytes.
@@ -229,37 +228,4 @@ fn read_some(file: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> 
 /// Whether a path is the empty one, which stands for the working folder.
 fn is_here(path: &Path) -> bool {
     path.as_os_str().is_empty()
-}
-
-/// A folder that goes away with all that is in it when dropped, unless it is kept.
-#[derive(Debug)]
-pub(crate) struct TemporaryDir {
-    files: Files,
-    path: PathBuf,
-    keep: bool,
-}
-
-impl TemporaryDir {
-    /// Where it is.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Moves it to a place where nothing is, or an empty folder, to stay there.
-    pub(crate) fn keep_as(mut self, to: &Path) -> Result<()> {
-        self.files.rename(&self.path, to)?;
-        self.keep = true;
-        Ok(())
-    }
-}
-
-impl Drop for TemporaryDir {
-    fn drop(&mut self) {
-        if self.keep {
-            return;
-        }
-        if let Err(error) = self.files.remove_dir(&self.path) {
-            tracing::warn!(%error, "a half-made folder stays behind");
-        }
-    }
 }

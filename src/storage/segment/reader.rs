@@ -74,6 +74,11 @@ impl Segment {
         self.header.n_forms
     }
 
+    /// The file as it is.
+    pub(crate) fn file_bytes(&self) -> &[u8] {
+        self.file.bytes()
+    }
+
     /// Length of the file in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.file.bytes().len() as u64

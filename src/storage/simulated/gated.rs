@@ -1,7 +1,7 @@
 //! The operating system behind a gate.
 
 use std::ffi::OsString;
-use std::fs::FileType;
+use std::fs::{File, FileType};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ impl FileSystem for Gated {
 
     fn catalog_read_only(&self, path: &Path, builder: &Builder) -> Result<ReadOnlyDatabase, DatabaseError> {
         self.pass(Operation::Open(path.to_path_buf()))?;
-        let file = std::fs::File::open(path)?;
+        let file = File::open(path)?;
         builder.open_read_only_with_backend(self.opened(path, FileBackend::new(file)?))
     }
 
@@ -74,10 +74,15 @@ impl FileSystem for Gated {
     }
 
     /// Foreseen here, so that the gate hears the name beforehand.
-    fn create_dir_unforeseen(&self, parent: &Path, prefix: &str) -> io::Result<PathBuf> {
-        let path = parent.join(format!("{prefix}unforeseen"));
-        self.create_dir(&path)?;
-        Ok(path)
+    fn create_unforeseen(&self, parent: &Path, prefix: &str, suffix: &str) -> io::Result<(File, PathBuf)> {
+        let path = parent.join(format!("{prefix}unforeseen{suffix}"));
+        self.pass(Operation::Create(path.clone()))?;
+        Ok((File::create_new(&path)?, path))
+    }
+
+    fn open_lock(&self, path: &Path) -> io::Result<File> {
+        self.pass(Operation::Open(path.to_path_buf()))?;
+        Disk.open_lock(path)
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
