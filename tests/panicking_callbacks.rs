@@ -39,7 +39,7 @@ fn assert_panics<T>(work: impl FnOnce() -> Result<T>) {
 fn assert_old_state_after(path: &Path, interrupted: impl Fn(&mut IndexWriter)) {
     let (index, files) = (WorkIndex::open(path).unwrap(), segment_names(path));
     // But for the size of the catalog: closing it gives pages back.
-    let held = || IndexInfo { catalog_bytes: 0, ..index.info().unwrap() };
+    let held = || IndexInfo { catalog_bytes: 0, reclaimable_bytes: 0, ..index.info().unwrap() };
     let before = held();
     let mut writer = WorkIndex::writer(path).unwrap();
     interrupted(&mut writer);

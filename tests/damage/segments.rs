@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use workindex::{Error, WorkIndex};
+use workindex::{Error, RankOptions, WorkIndex};
 
 use crate::common::synthetic::Random;
 use crate::common::*;
@@ -43,14 +43,15 @@ fn flipped_bits_of_a_large_segment_are_found() {
     ingest_list(&mut writer, &list_release("1", &labels.iter().map(String::as_str).collect::<Vec<_>>()));
     writer.commit().unwrap();
     let (segment, index) = (only_segment(&path), WorkIndex::open(&path).unwrap());
-    let mut damaged = Damaged::new(&segment);
+    let (mut damaged, query) = (Damaged::new(&segment), matrix_of("nurse"));
     let (mut random, bits) = (Random::new(10), 100_000 / one_in(5000));
     assert!(damaged.sound.len() > 500_000, "{}", damaged.sound.len());
     for _ in 0..bits {
         let (at, bit) = (random.below(damaged.sound.len()), random.below(8));
         damaged.with(at, 1 << bit, || {
             let opened = index.space("list/skill/en");
-            opened.map_or_else(|error| assert_names_a_file(&error, &path), |space| drop(answers(&space)));
+            let ranked = opened.map(|space| space.rank_matrix(&query, &RankOptions::top(10)).unwrap());
+            ranked.map_or_else(|error| assert_names_a_file(&error, &path), |ranking| assert_eq!(ranking.len(), 10));
             assert_found(&index, &segment, format!("bit {bit} of byte {at}"));
         });
     }

@@ -38,7 +38,7 @@ impl Held {
             // A label, so that what it matches exactly is asked too.
             rankings.push(space.rank("Weld", &RankOptions::top(3))?);
             // Its size is no content.
-            let info = IndexInfo { catalog_bytes: 0, ..index.info()? };
+            let info = IndexInfo { catalog_bytes: 0, reclaimable_bytes: 0, ..index.info()? };
             Ok(Self { rankings, release: index.release("list/skill/en")?, info })
         };
         held().inspect_err(|error| assert_names_a_file(error, root)).ok()

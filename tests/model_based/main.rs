@@ -15,7 +15,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use machine::Machine;
 
 /// Histories that are tried: this many, always the same ones; `WORKINDEX_TEST_CASES` of other ones when that is set.
-const CASES: u32 = 800;
+const CASES: u32 = 500;
 
 #[test]
 fn an_index_is_what_a_list_in_memory_would_be() {
