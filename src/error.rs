@@ -67,12 +67,13 @@ pub enum Error {
         got: String,
     },
 
-    /// A file of the index was written by a version of the format that this build cannot read.
+    /// A file of the index has a version of the format that this build does not read: a newer one, or an older one that
+    /// [`WorkIndex::upgrade`](crate::WorkIndex::upgrade) brings to this build's.
     #[error(
-        "{} has format version {found}; this build reads {}; make a new index (`workindex init`) and ingest again, or use the \
-         version of workindex that wrote it",
+        "{} has format version {found}; this build reads {}; {}",
         path.display(),
-        versions(*oldest, *newest)
+        versions(*oldest, *newest),
+        advice(*found, *newest)
     )]
     Version {
         /// The file.
@@ -220,6 +221,14 @@ pub enum Error {
 /// A range of versions in words.
 fn versions(oldest: u32, newest: u32) -> String {
     if oldest == newest { format!("version {newest}") } else { format!("versions {oldest} to {newest}") }
+}
+
+/// What to do about a version that cannot be read.
+fn advice(found: u32, newest: u32) -> &'static str {
+    match found > newest {
+        true => "it was written by a newer version of workindex: use that one",
+        false => "run `workindex upgrade` on the index, once",
+    }
 }
 
 impl Error {

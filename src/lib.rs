@@ -107,5 +107,5 @@ pub use rank::{
     Certificate, Comparison, ExactMatch, ExplainedForm, ExplainedToken, Explanation, Filter, FormScore, Hit,
     RankOptions, RankedTargets, Ranking,
 };
-pub use storage::{BackupReport, Problem, Reclaimed, VerifyReport};
+pub use storage::{BackupReport, Problem, Reclaimed, UpgradeReport, VerifyReport};
 pub use token_matrix::TokenMatrix;

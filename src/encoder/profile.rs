@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::modules::Modules;
 use super::sides::{
-    DirectionWord, InteractionWord, LateConfig, RuleChoice, SentenceConfig, SideKey, Sidecar, Sides, choose,
+    DirectionWord, InteractionWord, LateConfig, RuleChoice, SentenceConfig, SideKey, SideSpec, Sidecar, Sides, choose,
 };
 use crate::error::Result;
 
@@ -46,6 +46,12 @@ impl Profile {
     /// side.
     pub(crate) fn target_key(&self, kind: &str) -> Option<SideKey> {
         self.sides.target_key(kind)
+    }
+
+    /// Whether texts go through the transformer and the pooling as they are, on one side.
+    pub(crate) fn is_plain(&self) -> bool {
+        let plain = !self.modules.is_late() && !self.modules.has_pooled_head();
+        plain && self.sides.specs() == [SideSpec::default()]
     }
 
     /// The most tokens that the checkpoint wants to be given, if it says so.

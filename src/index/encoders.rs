@@ -101,6 +101,10 @@ impl Models for ModelFiles {
         Ok(*Checkpoint::open(folder)?.fingerprint(&from_record(settings)).as_bytes())
     }
 
+    fn is_plain(&self, folder: &Path) -> Result<bool> {
+        Ok(Profile::read(folder)?.is_plain())
+    }
+
     fn side_key(&self, folder: &Path, kind: &str) -> Result<SideKey> {
         Ok(Profile::read(folder)?.target_key(kind))
     }
@@ -125,7 +129,7 @@ pub(super) fn profile_in(folder: &Path, record: &EncoderRecord) -> Result<Option
 /// What is to be said when reading a model failed: that the whole folder has gone, if it has. A writer removes it at once, so
 /// that whoever reads it meanwhile misses a file of it first.
 fn or_removed(error: Error, folder: &Path, record: &EncoderRecord) -> Error {
-    match folder.exists() {
+    match record.settings.is_none() || folder.exists() {
         true => error,
         false => Error::EncoderRemoved { path: folder.to_path_buf(), name: record.name.clone() },
     }

@@ -46,7 +46,7 @@ use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::ontology::{Release, ReleaseDiff, SpaceName};
 use crate::storage::catalog::CatalogRead;
-use crate::storage::{BackupReport, Paths, ReadStore, Snapshot, VerifyReport, backup, verify};
+use crate::storage::{BackupReport, Paths, ReadStore, Snapshot, UpgradeReport, VerifyReport, backup, upgrade, verify};
 use encoders::LoadedEncoders;
 use pool::Pool;
 
@@ -124,6 +124,17 @@ impl WorkIndex {
     /// As [`IndexWriter::create_declared`].
     pub fn create_declared(path: impl AsRef<Path>, encoder: &DeclaredEncoder) -> Result<IndexWriter> {
         IndexWriter::create_declared(path, encoder)
+    }
+
+    /// Brings an index that an older version of workindex made to the format of this one, in its place and in one commit. One that
+    /// has it already is left as it is. Needs room for what is written anew. Readers by older versions are told so at their
+    /// next refresh.
+    ///
+    /// # Errors
+    /// As [`IndexWriter::open`]; [`Error::Version`] for an index by a newer version; [`Error::Encoder`] for a model that this
+    /// version applies in another way; [`Error::Corrupt`], [`Error::Cancelled`]. The index is as it was then.
+    pub fn upgrade(path: impl AsRef<Path>, monitor: &Monitor) -> Result<UpgradeReport> {
+        upgrade(Paths::new(path.as_ref()), &encoders::ModelFiles, monitor)
     }
 
     /// Moves to the state committed last, and says whether that is a newer one. Spaces opened before stay as they are.

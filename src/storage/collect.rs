@@ -6,7 +6,7 @@ use super::catalog::{CatalogRead, FormRef};
 use super::commit::WriteStore;
 use super::live::{LiveForms, dead_encoders, live_forms, unnamed, wasteful_segments};
 use super::paths::STAGED;
-use super::segment::{Segment, SegmentBuilder, TextHash};
+use super::segment::{SegmentBuilder, StoredForms, TextHash, open_stored};
 use crate::error::{Error, Result};
 use crate::monitor::{Monitor, Stage};
 use crate::ontology::SpaceName;
@@ -59,7 +59,7 @@ impl WriteStore {
     pub(crate) fn compact(&mut self, monitor: &Monitor) -> Result<Reclaimed> {
         // What is staged becomes readable under its final name, and survives when the rewriting does not come to an end.
         self.commit()?;
-        let before = self.index_bytes()?;
+        let (folders, catalog_then) = self.index_bytes()?;
         let catalog = self.catalog()?;
         let wasteful = wasteful_segments(&catalog, live_forms(&catalog)?)?;
         if !wasteful.is_empty() {
@@ -67,18 +67,21 @@ impl WriteStore {
         }
         let reclaimed = self.collect()?;
         self.compact_catalog()?;
-        Ok(Reclaimed { bytes: before.saturating_sub(self.index_bytes()?), ..reclaimed })
+        let (folders_now, catalog_now) = self.index_bytes()?;
+        // A catalog that grew because a reader kept it from being compacted has free pages, which later changes fill.
+        let bytes = folders.saturating_sub(folders_now).saturating_add(catalog_then.saturating_sub(catalog_now));
+        Ok(Reclaimed { bytes, ..reclaimed })
     }
 
-    /// The sizes of the catalog and of all files in the folders of segments and encoders together.
-    fn index_bytes(&self) -> Result<u64> {
+    /// The sizes of all files in the folders of segments and encoders together, and of the catalog.
+    fn index_bytes(&self) -> Result<(u64, u64)> {
         let (files, paths) = (self.paths().files(), self.paths());
         let folders = files.total_bytes(&paths.segments())?.saturating_add(files.total_bytes(&paths.encoders())?);
-        Ok(folders.saturating_add(files.size(&paths.catalog())?))
+        Ok((folders, files.size(&paths.catalog())?))
     }
 
     /// Copies live forms into new segments, encoder by encoder, and points the releases at them.
-    fn rewrite(&mut self, live: &BTreeMap<u32, LiveForms>, monitor: &Monitor) -> Result<()> {
+    pub(super) fn rewrite(&mut self, live: &BTreeMap<u32, LiveForms>, monitor: &Monitor) -> Result<()> {
         let segments: BTreeMap<u32, _> = self.catalog()?.segments()?.into_iter().collect();
         let encoders: BTreeSet<u32> =
             live.keys().filter_map(|number| segments.get(number)).map(|record| record.encoder).collect();
@@ -91,10 +94,10 @@ impl WriteStore {
                 monitor.check()?;
                 done += 1;
                 monitor.report(Stage::Writing, done, Some(live.len() as u64));
-                let segment = Segment::open(self.paths().files(), &self.paths().segment(&record.hash), &record.hash)?;
+                let segment = open_stored(self.paths(), record)?;
                 // A copy gets a hash of its own, which would vouch for damage that the old one shows.
-                segment.verify(|_| monitor.check())?;
-                copier.copy(self, *number, &segment, forms)?;
+                segment.verify(&mut |_| monitor.check())?;
+                copier.copy(self, *number, segment.as_ref(), forms)?;
             }
             copier.finish(self)?;
             self.catalog()?.put_embeddings(encoder, &copier.embeddings)?;
@@ -193,7 +196,13 @@ impl Copier {
         Ok(Self { encoder, fingerprint: record.fingerprint, dim, builder, waiting, moved, embeddings })
     }
 
-    fn copy(&mut self, store: &mut WriteStore, number: u32, segment: &Segment, forms: &LiveForms) -> Result<()> {
+    fn copy(
+        &mut self,
+        store: &mut WriteStore,
+        number: u32,
+        segment: &dyn StoredForms,
+        forms: &LiveForms,
+    ) -> Result<()> {
         if segment.dim() != self.dim {
             let path = store.paths().segment(segment.hash());
             return Err(Error::corrupt(&path, format!("rows of {} values", self.dim), segment.dim().to_string()));

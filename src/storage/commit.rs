@@ -55,6 +55,11 @@ impl WriteStore {
 
     /// Opens an index for writing and removes what an earlier writer left half-written.
     pub(crate) fn open(paths: Paths) -> Result<Self> {
+        Self::open_from(paths, catalog::OLDEST_VERSION)
+    }
+
+    /// The same of an index of a version from `oldest` on.
+    pub(super) fn open_from(paths: Paths, oldest: u32) -> Result<Self> {
         let catalog_path = paths.catalog();
         if !paths.files().exists(&catalog_path)? {
             let path = paths.root().to_path_buf();
@@ -63,7 +68,7 @@ impl WriteStore {
         let db = open_catalog(&paths, false)?;
         let (staged, n_staged, changed, poisoned) = Default::default();
         let store = Self { paths, catalog_path, db: Some(db), txn: None, staged, n_staged, changed, poisoned };
-        store.check_version()?;
+        store.check_version(oldest)?;
         store.remove_staged_leftovers()?;
         Ok(store)
     }
@@ -80,11 +85,11 @@ impl WriteStore {
         })
     }
 
-    fn check_version(&self) -> Result<()> {
+    fn check_version(&self, oldest: u32) -> Result<()> {
         use redb::ReadableDatabase;
         let db = self.db()?;
         let txn = guarded(&self.catalog_path, || db.begin_read().map_err(failed(&self.catalog_path)))?;
-        check_format(&tables::In { path: &self.catalog_path, txn: &txn }, self.paths.root())
+        check_format(&tables::In { path: &self.catalog_path, txn: &txn }, self.paths.root(), oldest).map(drop)
     }
 
     fn remove_staged_leftovers(&self) -> Result<()> {
@@ -353,16 +358,16 @@ pub(super) fn repair(paths: &Paths) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a catalog of a version that this build does not read.
-pub(crate) fn check_format(catalog: &impl CatalogRead, root: &Path) -> Result<()> {
-    let (oldest, newest) = (catalog::OLDEST_VERSION, catalog::VERSION);
+/// The version of a catalog, unless it is older than `oldest` or newer than this build.
+pub(crate) fn check_format(catalog: &impl CatalogRead, root: &Path, oldest: u32) -> Result<u32> {
+    let newest = catalog::VERSION;
     let Some(found) = catalog.meta(tables::FORMAT)? else {
         let problem = "its catalog.redb is not a workindex catalog".to_string();
         return Err(Error::NotAnIndex { path: root.to_path_buf(), problem });
     };
     let found = u32::try_from(found).unwrap_or(u32::MAX);
     if (oldest..=newest).contains(&found) {
-        return Ok(());
+        return Ok(found);
     }
     Err(Error::Version { path: catalog.path().to_path_buf(), found, oldest, newest })
 }

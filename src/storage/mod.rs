@@ -10,6 +10,7 @@
 //! | `collect.rs` | dropping, garbage collection, compaction |
 //! | `reclaimable.rs` | how much a compaction would give back |
 //! | `verify.rs` | reads and checks everything |
+//! | `upgrade.rs` | from an older version to this one |
 //! | `backup.rs` | a copy of one state, made while a writer works |
 //! | `model_files.rs` | the encoder's files inside the index |
 //! | `paths.rs`, `files/` | names; the one way to files, which tests can replace |
@@ -29,6 +30,7 @@ pub(crate) mod segment;
 #[cfg(test)]
 pub(crate) mod simulated;
 mod snapshot;
+mod upgrade;
 mod verify;
 
 pub use backup::BackupReport;
@@ -43,5 +45,7 @@ pub(crate) use paths::STAGED;
 pub(crate) use paths::{Paths, hex};
 pub(crate) use reclaimable::reclaimable_bytes;
 pub(crate) use snapshot::{ReadStore, Snapshot, SpaceData};
+pub use upgrade::UpgradeReport;
+pub(crate) use upgrade::upgrade;
 pub(crate) use verify::{Models, verify};
 pub use verify::{Problem, VerifyReport};

@@ -49,7 +49,7 @@ impl ReadStore {
         let path = self.paths.catalog();
         let txn = guarded(&path, || self.db.begin_read().map_err(failed(&path)))?;
         let snapshot = Snapshot { paths: self.paths.clone(), path, txn, segments: Arc::clone(&self.segments) };
-        check_format(&snapshot.catalog(), self.paths.root())?;
+        check_format(&snapshot.catalog(), self.paths.root(), super::catalog::OLDEST_VERSION)?;
         Ok(snapshot)
     }
 }

@@ -53,6 +53,9 @@ pub(crate) trait Models {
     /// The fingerprint that the files in a folder have now, with given settings.
     fn fingerprint(&self, folder: &Path, settings: &SettingsRecord) -> Result<[u8; 32]>;
 
+    /// Whether texts go through the model as they are: without prompts, marks, heads or layers behind the pooling.
+    fn is_plain(&self, folder: &Path) -> Result<bool>;
+
     /// What the addresses of the embeddings of concepts of a kind contain.
     fn side_key(&self, folder: &Path, kind: &str) -> Result<SideKey>;
 }

@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{backup, compact, diff, drop, encoder, explain, info, ingest, init, quickstart, rank, reindex, verify};
+use crate::{
+    backup, compact, diff, drop, encoder, explain, info, ingest, init, quickstart, rank, reindex, upgrade, verify,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,6 +45,7 @@ pub enum Command {
     Drop(drop::Args),
     Compact(compact::Args),
     Backup(backup::Args),
+    Upgrade(upgrade::Args),
     Encoder(encoder::Args),
 }
 

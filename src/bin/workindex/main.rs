@@ -22,6 +22,7 @@ mod rank;
 mod reindex;
 mod settings;
 mod units;
+mod upgrade;
 mod verify;
 
 use std::process::ExitCode;
@@ -55,6 +56,7 @@ fn run(command: Command, console: &Console) -> Outcome {
         Command::Drop(args) => drop::run(&args, console),
         Command::Compact(args) => compact::run(&args, console),
         Command::Backup(args) => backup::run(&args, console),
+        Command::Upgrade(args) => upgrade::run(&args, console),
         Command::Encoder(args) => encoder::run(&args.action, console),
     }
 }

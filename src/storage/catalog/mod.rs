@@ -10,6 +10,7 @@
 //! | `write.rs` | typed writing: a release in, a release out |
 //! | `copy.rs` | all of a snapshot into another catalog |
 //! | `limits.rs` | what a release must fit into |
+//! | `old.rs` | records of older versions, for upgrades |
 //! | `codec.rs` | values as bytes |
 //! | `overlay.rs` | comparing the checksums of all pages without writing |
 
@@ -21,6 +22,7 @@ mod codec;
 mod copy;
 mod details;
 mod limits;
+mod old;
 mod overlay;
 mod read;
 mod records;
@@ -34,6 +36,7 @@ pub(crate) use aliases::AliasList;
 pub(crate) use attributes::AttributeColumn;
 pub(crate) use copy::copy;
 pub(crate) use limits::check_fits;
+pub(crate) use old::{old_encoders, upgrade_encoders};
 pub(crate) use overlay::{Overlay, check_pages, read_header};
 pub(crate) use read::{CatalogRead, Numbered, space_names};
 pub(crate) use records::{EncoderRecord, ReleaseRecord, SegmentRecord, SettingsRecord};
@@ -44,3 +47,5 @@ pub(crate) use write::{CatalogWrite, content_hash};
 pub(crate) const VERSION: u32 = 2;
 /// The oldest version that this build reads.
 pub(crate) const OLDEST_VERSION: u32 = 2;
+/// The oldest version that this build upgrades.
+pub(crate) const OLDEST_UPGRADABLE: u32 = 1;

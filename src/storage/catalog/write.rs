@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use redb::{Key, ReadableTable, TableDefinition, Value, WriteTransaction};
+use rkyv::util::AlignedVec;
 
 use super::codec::{CodecError, to_archive, to_compressed};
 use super::details::{BLOCK, Details};
@@ -131,6 +132,15 @@ impl<'a> CatalogWrite<'a> {
         let number = self.next(tables::ENCODERS)?;
         self.put(tables::ENCODERS, number, self.encoded(to_archive(record))?.as_slice())?;
         Ok(number)
+    }
+
+    /// Puts another archive in the place of an encoder's record.
+    pub(super) fn replace_encoder(
+        &self,
+        number: u32,
+        archive: std::result::Result<AlignedVec, CodecError>,
+    ) -> Result<()> {
+        self.put(tables::ENCODERS, number, self.encoded(archive)?.as_slice())
     }
 
     /// Forgets encoders. The caller has seen to it that no segment is by one of them.

@@ -11,7 +11,7 @@ pub(crate) const MAGIC: [u8; 8] = *b"WIDXSEG\0";
 pub(crate) const END_MAGIC: [u8; 8] = *b"WIDXEND\0";
 /// The version this build writes.
 pub(crate) const VERSION: u32 = 2;
-/// The oldest version this build reads. Version 1 kept the rows of a form together; no release ever wrote it.
+/// The oldest version this build reads. Version 1 kept the rows of a form together: `old.rs`, for upgrades.
 pub(crate) const OLDEST_VERSION: u32 = 2;
 /// Bytes before the header archive: magic, version, header length, header hash, padding.
 pub(crate) const PREAMBLE: usize = 64;

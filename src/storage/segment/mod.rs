@@ -5,6 +5,7 @@
 //! are described in `index-format.md`.
 
 mod layout;
+mod old;
 mod order;
 mod planes;
 mod planned;
@@ -12,11 +13,13 @@ mod reader;
 mod rows;
 #[cfg(test)]
 mod segment_tests;
+mod stored;
 mod writer;
 
 pub(crate) use planes::Planes;
 pub(crate) use planned::PlannedSegment;
 pub(crate) use reader::Segment;
+pub(crate) use stored::{StoredForms, is_old, open_stored};
 pub(crate) use writer::SegmentBuilder;
 
 /// blake3 hash of a surface form's text (UTF-8, as the release has it); keyed where the encoder has several sides.

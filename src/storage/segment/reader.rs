@@ -160,16 +160,7 @@ impl Segment {
 
     /// Reads the whole file and compares it with its hash; then checks that every number in it is one a writer makes.
     pub(crate) fn verify(&self, progress: impl FnMut(u64) -> Result<()>) -> Result<()> {
-        let body = self.bytes() - layout::TRAILER as u64;
-        let found = self.files.hash_prefix(self.file.path(), body, progress)?;
-        if *found.as_bytes() != self.hash {
-            let expected = format!("content {}", hex(&self.hash));
-            return Err(Error::corrupt(self.file.path(), expected, hex(found.as_bytes())));
-        }
-        for planes in [self.tokens(), self.pooled()] {
-            planes.check().map_err(|(expected, got)| Error::corrupt(self.file.path(), expected, got))?;
-        }
-        Ok(())
+        verify(&self.files, &self.file, &self.hash, [self.tokens(), self.pooled()], progress)
     }
 
     /// Groups begin at 0, grow and end at the number of blocks; a group is as high as its longest form, a form has at
@@ -255,7 +246,7 @@ fn check_places(header: &SegmentHeader, header_len: usize, length: u64) -> std::
     Ok(())
 }
 
-fn read_trailer(file: &MappedFile) -> Result<[u8; 32]> {
+pub(super) fn read_trailer(file: &MappedFile) -> Result<[u8; 32]> {
     let bytes = file.bytes();
     let trailer = &bytes[bytes.len() - layout::TRAILER..];
     // The hash does not cover the trailer itself, so that its padding is compared too.
@@ -266,4 +257,21 @@ fn read_trailer(file: &MappedFile) -> Result<[u8; 32]> {
     let mut hash = [0u8; 32];
     hash.copy_from_slice(&trailer[..32]);
     Ok(hash)
+}
+
+/// Compares a segment's bytes with its hash, and looks for numbers that no writer makes.
+pub(super) fn verify(
+    files: &Files,
+    file: &MappedFile,
+    hash: &[u8; 32],
+    planes: [Planes<'_>; 2],
+    progress: impl FnMut(u64) -> Result<()>,
+) -> Result<()> {
+    let body = (file.bytes().len() - layout::TRAILER) as u64;
+    let found = files.hash_prefix(file.path(), body, progress)?;
+    if found.as_bytes() != hash {
+        return Err(Error::corrupt(file.path(), format!("content {}", hex(hash)), hex(found.as_bytes())));
+    }
+    let sound = planes.iter().try_for_each(Planes::check);
+    sound.map_err(|(expected, got)| Error::corrupt(file.path(), expected, got))
 }

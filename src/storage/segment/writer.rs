@@ -6,7 +6,7 @@ use std::path::Path;
 use super::layout::{self, Section, SegmentHeader};
 use super::order::{Extent, Order};
 use super::rows::Rows;
-use super::{Segment, TextHash};
+use super::{StoredForms, TextHash};
 use crate::error::{Error, Result};
 use crate::late_interaction::layout::{BLOCK_ROWS, interleave};
 use crate::late_interaction::rotation::Rotation;
@@ -83,11 +83,12 @@ impl SegmentBuilder {
     }
 
     /// Appends a surface form of another segment as it is.
-    pub(crate) fn push_stored(&mut self, run: u32, segment: &Segment, form: u32) -> Result<()> {
-        self.check_room(segment.rows_of(form).len())?;
+    pub(crate) fn push_stored(&mut self, run: u32, segment: &dyn StoredForms, form: u32) -> Result<()> {
+        let rows = segment.rows(form);
+        self.check_room(rows.len())?;
         let before = self.tokens.len();
         let (mut hi, mut lo) = (vec![0i8; self.dim], vec![0i8; self.dim]);
-        for row in segment.rows_of(form) {
+        for row in rows {
             let scale = segment.tokens().read_quantized(row, &mut hi, &mut lo);
             self.tokens.push_quantized(&hi, &lo, &scale);
         }

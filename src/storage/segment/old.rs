@@ -1,0 +1,209 @@
+//! Segments of version 1, which kept the rows of a form together. Read by upgrades only.
+//!
+//! Preamble, header archive and trailer are those of today (`index-format.md`), but for `n_blocks`, which is not there. The payload
+//! has twelve sections: in place of group starts and lengths the **offsets** (u32 first row of each form, and the number of
+//! rows), and rows where there are places now.
+
+use std::ops::Range;
+use std::path::Path;
+
+use rkyv::{Archive, Deserialize};
+
+use super::layout::{ALIGN, MAGIC, MAX_COUNT, MAX_DIM, PAGE, PREAMBLE, TRAILER};
+use super::planes::Planes;
+use super::stored::{OnRead, StoredForms};
+use super::{TextHash, reader};
+use crate::error::{Error, Result};
+use crate::late_interaction::layout::plane_len;
+use crate::mapped_file::MappedFile;
+use crate::storage::files::Files;
+use crate::storage::hex;
+
+/// The version of these segments.
+pub(crate) const VERSION: u32 = 1;
+
+/// What the header archive says.
+#[derive(Debug, Archive, Deserialize)]
+struct OldHeader {
+    encoder: [u8; 32],
+    dim: u32,
+    n_rows: u32,
+    n_forms: u32,
+    sections: Vec<(u64, u64)>,
+}
+
+/// The sections of the payload, in file order.
+#[derive(Debug, Clone, Copy)]
+enum Section {
+    Hi,
+    Lo,
+    Norms,
+    Scales,
+    Residuals,
+    Offsets,
+    PooledHi,
+    PooledLo,
+    PooledNorms,
+    PooledScales,
+    PooledResiduals,
+    TextHashes,
+}
+
+impl OldHeader {
+    /// The lengths of the sections, in the order of [`Section`].
+    fn lengths(&self) -> [usize; 12] {
+        let (dim, rows, forms) = (self.dim as usize, self.n_rows as usize, self.n_forms as usize);
+        let [row_numbers, form_numbers] = [rows * 4, forms * 4];
+        let tokens = [plane_len(rows, dim), rows * dim, row_numbers, row_numbers, row_numbers, form_numbers + 4];
+        let pooled = [plane_len(forms, dim), forms * dim, form_numbers, form_numbers, form_numbers, forms * 32];
+        std::array::from_fn(|at| if at < 6 { tokens[at] } else { pooled[at - 6] })
+    }
+
+    /// Where the sections are after a header of `header_len` bytes, and how long the file is.
+    fn places(&self, header_len: usize) -> (Vec<(u64, u64)>, u64) {
+        let mut at = ((PREAMBLE + header_len) as u64).next_multiple_of(PAGE);
+        let place = |length: usize| {
+            let offset = at;
+            at = (at + length as u64).next_multiple_of(ALIGN);
+            (offset, length as u64)
+        };
+        let places: Vec<(u64, u64)> = self.lengths().into_iter().map(place).collect();
+        (places, at + TRAILER as u64)
+    }
+}
+
+/// A mapped segment of version 1.
+#[derive(Debug)]
+pub(crate) struct OldSegment {
+    files: Files,
+    file: MappedFile,
+    header: OldHeader,
+    hash: [u8; 32],
+}
+
+impl OldSegment {
+    /// Opens the segment that should have the given content hash.
+    pub(crate) fn open(files: &Files, path: &Path, expected_hash: &[u8; 32]) -> Result<Self> {
+        let file = files.map(path)?;
+        let header = read_header(&file).map_err(|(expected, got)| Error::corrupt(path, expected, got))?;
+        let hash = reader::read_trailer(&file)?;
+        if hash != *expected_hash {
+            return Err(Error::corrupt(path, format!("content {}", hex(expected_hash)), hex(&hash)));
+        }
+        let segment = Self { files: files.clone(), file, header, hash };
+        segment.check_offsets()?;
+        Ok(segment)
+    }
+
+    /// Offsets begin at 0, grow and end at the number of rows.
+    fn check_offsets(&self) -> Result<()> {
+        let offsets = self.offsets();
+        let sound = offsets.first() == Some(&0)
+            && offsets.last() == Some(&self.header.n_rows)
+            && offsets.windows(2).all(|pair| pair[0] < pair[1]);
+        let expected = || format!("form offsets growing from 0 to {}", self.header.n_rows);
+        if sound { Ok(()) } else { Err(Error::corrupt(self.file.path(), expected(), "others")) }
+    }
+
+    fn offsets(&self) -> &[u32] {
+        self.numbers(Section::Offsets)
+    }
+
+    fn range(&self, form: u32) -> Range<usize> {
+        let form = form as usize;
+        match (self.offsets().get(form), self.offsets().get(form + 1)) {
+            (Some(&start), Some(&end)) => start as usize..end as usize,
+            _ => 0..0,
+        }
+    }
+
+    /// The bytes of a section: in range because `read_header` compared all places with the file's length.
+    fn section(&self, section: Section) -> &[u8] {
+        let (offset, length) = self.header.sections[section as usize];
+        &self.file.bytes()[offset as usize..(offset + length) as usize]
+    }
+
+    /// A section of 4-byte numbers: aligned because sections begin at multiples of 64 in a page-aligned map.
+    fn numbers<T: bytemuck::AnyBitPattern>(&self, section: Section) -> &[T] {
+        bytemuck::cast_slice(self.section(section))
+    }
+}
+
+impl StoredForms for OldSegment {
+    fn hash(&self) -> &[u8; 32] {
+        &self.hash
+    }
+
+    fn dim(&self) -> usize {
+        self.header.dim as usize
+    }
+
+    fn tokens(&self) -> Planes<'_> {
+        Planes {
+            dim: self.dim(),
+            hi: self.section(Section::Hi),
+            lo: bytemuck::cast_slice(self.section(Section::Lo)),
+            norms: self.numbers(Section::Norms),
+            scales: self.numbers(Section::Scales),
+            residuals: self.numbers(Section::Residuals),
+        }
+    }
+
+    fn pooled(&self) -> Planes<'_> {
+        Planes {
+            dim: self.dim(),
+            hi: self.section(Section::PooledHi),
+            lo: bytemuck::cast_slice(self.section(Section::PooledLo)),
+            norms: self.numbers(Section::PooledNorms),
+            scales: self.numbers(Section::PooledScales),
+            residuals: self.numbers(Section::PooledResiduals),
+        }
+    }
+
+    fn rows(&self, form: u32) -> Vec<usize> {
+        self.range(form).collect()
+    }
+
+    fn text_hash(&self, form: u32) -> TextHash {
+        let hashes = self.section(Section::TextHashes).as_chunks::<32>().0;
+        hashes.get(form as usize).copied().unwrap_or_default()
+    }
+
+    fn verify(&self, progress: OnRead<'_>) -> Result<()> {
+        let planes = [self.tokens(), self.pooled()];
+        reader::verify(&self.files, &self.file, &self.hash, planes, progress)
+    }
+}
+
+/// Expected and found.
+type Mismatch = (String, String);
+
+fn read_header(file: &MappedFile) -> std::result::Result<OldHeader, Mismatch> {
+    let bytes = file.bytes();
+    let other = |expected: &str| (expected.to_string(), "another".to_string());
+    if bytes.len() < PREAMBLE + TRAILER || bytes[..8] != MAGIC || bytes[8..12] != VERSION.to_le_bytes() {
+        return Err(other("a segment of version 1"));
+    }
+    let header_len = u32::from_le_bytes([bytes[12], bytes[13], bytes[14], bytes[15]]) as usize;
+    let archive =
+        bytes.get(PREAMBLE..PREAMBLE.saturating_add(header_len)).ok_or_else(|| other("a header inside the file"))?;
+    if blake3::hash(archive).as_bytes()[..] != bytes[16..48] {
+        return Err(other("a header with the hash before it"));
+    }
+    let header = parse(archive).map_err(|problem| ("a header archive".to_string(), problem))?;
+    let counts = [header.n_rows, header.n_forms];
+    if !(1..=MAX_DIM).contains(&header.dim) || counts.iter().any(|&count| count > MAX_COUNT) {
+        return Err(("counts in range".to_string(), format!("{} rows of {} values", header.n_rows, header.dim)));
+    }
+    let (places, length) = header.places(header_len);
+    if places != header.sections || length != bytes.len() as u64 {
+        return Err((format!("{length} bytes, sections at {places:?}"), format!("{} bytes, others", bytes.len())));
+    }
+    Ok(header)
+}
+
+fn parse(archive: &[u8]) -> std::result::Result<OldHeader, String> {
+    let mut aligned = rkyv::util::AlignedVec::<16>::with_capacity(archive.len());
+    aligned.extend_from_slice(archive);
+    rkyv::from_bytes::<OldHeader, rkyv::rancor::Error>(&aligned).map_err(|error| error.to_string())
+}
