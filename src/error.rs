@@ -101,6 +101,19 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// The encoder of a space that was opened before has been replaced, and its model files were removed since.
+    #[error(
+        "the encoder `{name}` of this space is not in the index any more ({}): the index has been re-indexed; refresh it and \
+         open the space again (if that does not help, `workindex verify` tells what is missing)",
+        path.display()
+    )]
+    EncoderRemoved {
+        /// Where its model files were.
+        path: PathBuf,
+        /// What people call it.
+        name: String,
+    },
+
     /// Another writer has the index open.
     #[error("{} is open for writing elsewhere: one writer at a time; readers are not affected", path.display())]
     Locked {

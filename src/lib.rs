@@ -93,8 +93,8 @@ pub use encoder::{
 };
 pub use error::{Error, Result};
 pub use index::{
-    EncoderInfo, IndexInfo, IndexWriter, IngestOptions, IngestReport, KindReport, ReleaseInfo, Space, SpaceInfo,
-    WorkIndex,
+    EncoderInfo, IndexInfo, IndexWriter, IngestOptions, IngestReport, KindReport, ReindexOptions, ReindexReport,
+    ReleaseInfo, Space, SpaceInfo, WorkIndex,
 };
 pub use late_interaction::{Direction, Interaction, Rule, Weights, reference};
 pub use monitor::{CancelToken, Monitor, Progress, Stage};
@@ -107,5 +107,5 @@ pub use rank::{
     Certificate, Comparison, ExactMatch, ExplainedForm, ExplainedToken, Explanation, Filter, FormScore, Hit,
     RankOptions, RankedTargets, Ranking,
 };
-pub use storage::{Problem, Reclaimed, VerifyReport};
+pub use storage::{BackupReport, Problem, Reclaimed, VerifyReport};
 pub use token_matrix::TokenMatrix;

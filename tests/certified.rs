@@ -278,7 +278,7 @@ fn concepts_of_several_surface_forms_are_ranked_as_by_everything() {
     let encoder = tiny_encoder();
     let mut writer = WorkIndex::create(&path, &encoder).unwrap();
     for (version, n) in [("1", 90), ("2", 260)] {
-        let options = IngestOptions { forms: Forms::All };
+        let options = IngestOptions { forms: Forms::All, ..Default::default() };
         writer.ingest(&many_forms(version, n), &options, &Monitor::silent()).unwrap();
         writer.commit().unwrap();
     }

@@ -179,7 +179,7 @@ fn means_are_taken_apart_when_special_tokens_are_rows() {
 fn one_or_two_forms_decide_and_the_others_are_listed() {
     let (_folder, path) = scratch();
     let mut writer = WorkIndex::create(&path, &tiny_encoder()).unwrap();
-    let options = IngestOptions { forms: Forms::All };
+    let options = IngestOptions { forms: Forms::All, ..Default::default() };
     writer.ingest(&mini_esco("1.1.0"), &options, &Monitor::silent()).unwrap();
     writer.commit().unwrap();
     let space = WorkIndex::open(&path).unwrap().space("esco/skill/en").unwrap();
@@ -314,7 +314,7 @@ fn real_texts_and_concepts_are_explained() {
     }
     let (_folder, path) = scratch();
     let mut writer = WorkIndex::create(&path, &encoder).unwrap();
-    let options = IngestOptions { forms: Forms::All };
+    let options = IngestOptions { forms: Forms::All, ..Default::default() };
     writer.ingest(&builder.finish().0, &options, &Monitor::silent()).unwrap();
     writer.commit().unwrap();
     let space = WorkIndex::open(&path).unwrap().space("esco/skill/en").unwrap();

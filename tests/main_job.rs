@@ -107,7 +107,7 @@ fn surface_forms_score_as_the_mean_of_the_preferred_and_the_best() {
     let encoder = tiny_encoder();
     let mut writer = WorkIndex::create(&path, &encoder).unwrap();
     let release = mini_esco("1.1.0");
-    let options = workindex::IngestOptions { forms: workindex::Forms::All };
+    let options = workindex::IngestOptions { forms: workindex::Forms::All, ..Default::default() };
     writer.ingest(&release, &options, &Monitor::silent()).unwrap();
     writer.commit().unwrap();
     let space = WorkIndex::open(&path).unwrap().space("esco/skill/en").unwrap();

@@ -23,7 +23,8 @@ fn rankings(space: &Space) -> Vec<Ranking> {
 }
 
 fn ingest_all_forms(writer: &mut IndexWriter, release: &Release) -> workindex::IngestReport {
-    let report = writer.ingest(release, &IngestOptions { forms: Forms::All }, &Monitor::silent()).unwrap();
+    let report =
+        writer.ingest(release, &IngestOptions { forms: Forms::All, ..Default::default() }, &Monitor::silent()).unwrap();
     writer.commit().unwrap();
     report
 }

@@ -27,9 +27,28 @@ impl LoadedEncoders {
         if let Some(encoder) = loaded.get(&record.fingerprint) {
             return Ok(encoder.clone());
         }
-        let encoder = load(paths, record, Backend::default())?;
+        let encoder = load(paths, record)?;
         loaded.insert(record.fingerprint, encoder.clone());
         Ok(encoder)
+    }
+
+    /// Forgets the encoders that a newer state of the index does not name. Spaces that use them keep them.
+    pub(super) fn retain(&self, named: &[[u8; 32]]) {
+        let mut loaded = self.encoders.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.retain(|fingerprint, _| named.contains(fingerprint));
+    }
+
+    /// Refuses an encoder that would have to be loaded and whose files are no longer there.
+    pub(super) fn check_there(&self, paths: &Paths, record: &EncoderRecord) -> Result<()> {
+        let folder = paths.encoder(&record.fingerprint);
+        if record.settings.is_none() || folder.exists() {
+            return Ok(());
+        }
+        let loaded = self.encoders.lock().unwrap_or_else(PoisonError::into_inner);
+        match loaded.contains_key(&record.fingerprint) {
+            true => Ok(()),
+            false => Err(Error::EncoderRemoved { path: folder, name: record.name.clone() }),
+        }
     }
 
     /// What is known of the encoder of a record; none of one that runs elsewhere.
@@ -45,14 +64,19 @@ impl LoadedEncoders {
 }
 
 /// Loads the index's own copy of an encoder.
-pub(super) fn load(paths: &Paths, record: &EncoderRecord, backend: Backend) -> Result<Encoder> {
+fn load(paths: &Paths, record: &EncoderRecord) -> Result<Encoder> {
     let folder = paths.encoder(&record.fingerprint);
+    load_from(&folder, record, Backend::default()).map_err(|error| or_removed(error, &folder, record))
+}
+
+/// Loads an encoder from a copy of its model files.
+pub(super) fn load_from(folder: &Path, record: &EncoderRecord, backend: Backend) -> Result<Encoder> {
     let settings = check_runs_here(record)?;
-    let encoder = Encoder::open_on(&folder, from_record(settings), backend)?;
+    let encoder = Encoder::open_on(folder, from_record(settings), backend)?;
     let found = *encoder.fingerprint().as_bytes();
     if found != record.fingerprint {
         return Err(Error::corrupt(
-            &folder,
+            folder,
             format!("the model with fingerprint {}", hex(&record.fingerprint)),
             hex(&found),
         ));
@@ -83,8 +107,28 @@ impl Models for ModelFiles {
 }
 
 /// What is known of an encoder without loading it; none of one that runs elsewhere.
-pub(super) fn profile(paths: &Paths, record: &EncoderRecord) -> Result<Option<Profile>> {
-    record.settings.map(|_| Profile::read(&paths.encoder(&record.fingerprint))).transpose()
+fn profile(paths: &Paths, record: &EncoderRecord) -> Result<Option<Profile>> {
+    let folder = paths.encoder(&record.fingerprint);
+    let profile = profile_in(&folder, record).map_err(|error| or_removed(error, &folder, record))?;
+    // Most files that are read here need not be there: a folder that has gone would read as that of a plain model.
+    match profile.is_none() || folder.exists() {
+        true => Ok(profile),
+        false => Err(Error::EncoderRemoved { path: folder, name: record.name.clone() }),
+    }
+}
+
+/// The same from a copy of its model files.
+pub(super) fn profile_in(folder: &Path, record: &EncoderRecord) -> Result<Option<Profile>> {
+    record.settings.map(|_| Profile::read(folder)).transpose()
+}
+
+/// What is to be said when reading a model failed: that the whole folder has gone, if it has. A writer removes it at once, so
+/// that whoever reads it meanwhile misses a file of it first.
+fn or_removed(error: Error, folder: &Path, record: &EncoderRecord) -> Error {
+    match folder.exists() {
+        true => error,
+        false => Error::EncoderRemoved { path: folder.to_path_buf(), name: record.name.clone() },
+    }
 }
 
 /// The catalog's record of an encoder.

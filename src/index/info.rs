@@ -6,7 +6,7 @@ use super::encoders;
 use crate::encoder::Precision;
 use crate::error::Result;
 use crate::storage::catalog::{CatalogRead, EncoderRecord, ReleaseRecord, space_names};
-use crate::storage::{Snapshot, hex, total_bytes};
+use crate::storage::{Snapshot, hex, reclaimable_bytes};
 
 /// What an index holds: spaces, releases, encoders, sizes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,6 +29,11 @@ pub struct IndexInfo {
     pub catalog_bytes: u64,
     /// Surface forms that no release names: what `compact` would give back.
     pub dead_surface_forms: u64,
+    /// Bytes that [`compact`](crate::IndexWriter::compact) would give back: segments and parts of segments that no release names,
+    /// encoders that nothing is embedded with, what interrupted writers left behind, and pages of the catalog that hold nothing.
+    /// Exact but for the catalog's, which is an estimate, and which can only be given back while no reader has a state of the
+    /// index open; what a writer is making at this moment counts as left behind.
+    pub reclaimable_bytes: u64,
 }
 
 /// One release.
@@ -90,6 +95,7 @@ pub(super) fn gather(snapshot: &Snapshot) -> Result<IndexInfo> {
     let (current, _) = catalog.current_encoder()?;
     let releases = catalog.releases()?;
     let surface_forms: u64 = segments.iter().map(|(_, s)| u64::from(s.n_forms)).sum();
+    let dead_surface_forms = surface_forms.saturating_sub(snapshot.live_forms()?);
     Ok(IndexInfo {
         generation: catalog.generation()?,
         encoders: encoders
@@ -101,7 +107,8 @@ pub(super) fn gather(snapshot: &Snapshot) -> Result<IndexInfo> {
         token_rows: segments.iter().map(|(_, s)| u64::from(s.n_rows)).sum(),
         segment_bytes: segments.iter().fold(0, |sum, (_, s)| sum.saturating_add(s.bytes)),
         catalog_bytes: snapshot.catalog_bytes()?,
-        dead_surface_forms: surface_forms.saturating_sub(snapshot.live_forms()?),
+        dead_surface_forms,
+        reclaimable_bytes: reclaimable_bytes(snapshot, dead_surface_forms)?,
         releases: releases
             .iter()
             .map(|(_, r)| Ok(release_info(r, hex(&catalog.encoder(r.encoder)?.fingerprint))))
@@ -111,7 +118,7 @@ pub(super) fn gather(snapshot: &Snapshot) -> Result<IndexInfo> {
 
 fn encoder_info(snapshot: &Snapshot, record: &EncoderRecord, current: bool) -> Result<EncoderInfo> {
     let bytes = match record.settings {
-        Some(_) => total_bytes(&snapshot.paths().encoder(&record.fingerprint))?,
+        Some(_) => snapshot.folder_bytes(&snapshot.paths().encoder(&record.fingerprint))?,
         None => 0,
     };
     Ok(EncoderInfo {

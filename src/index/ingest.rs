@@ -1,34 +1,27 @@
 //! From a release to embeddings and a catalog entry.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
+use super::embedding::{Embed, Embedder, Text};
+use super::memory::Budget;
 use super::report::{IngestReport, Previous, kinds_in_order};
 use crate::error::Result;
-use crate::monitor::{Monitor, Stage};
+use crate::monitor::Monitor;
 use crate::ontology::{Forms, Kind, Release};
-use crate::storage::catalog::{CatalogRead, EncoderRecord, FormRef, Numbered, ReleaseRecord, content_hash};
-use crate::storage::segment::{SegmentBuilder, SideKey, TextHash, text_hash};
-use crate::storage::{SEGMENT_BYTES, WriteStore};
-use crate::token_matrix::TokenMatrix;
-
-/// Texts embedded at a time: enough to fill batches of equal length, few enough that their f32 rows stay below
-/// about 100 MB.
-const PART: usize = 1024;
+use crate::storage::WriteStore;
+use crate::storage::catalog::{CatalogRead, FormRef, Numbered, ReleaseRecord, check_fits, content_hash};
+use crate::storage::segment::{SideKey, TextHash, text_hash};
 
 /// How a release is ingested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct IngestOptions {
     /// Which texts of a concept are embedded.
     pub forms: Forms,
-}
-
-/// What an ingest asks of the encoder.
-pub(super) trait Embed {
-    /// What tells embeddings of concepts of a kind from those of others with the same texts.
-    fn side_key(&self, kind: &Kind) -> SideKey;
-
-    /// Embeds texts of concepts of a kind; returns each text's matrix and whether the text was truncated.
-    fn embed(&mut self, texts: &[&str], kind: &Kind, monitor: &Monitor) -> Result<Vec<(TokenMatrix, bool)>>;
+    /// The bytes of memory that the whole process is to stay below while texts are embedded: what it has in memory already (the
+    /// program, the model with its mapped files, the release) and what embedding needs. Fewer texts are embedded at a time then,
+    /// and segments are smaller; rankings are the same. Linux only. None: as is fastest, some 400 MB beside model and
+    /// release.
+    pub memory: Option<u64>,
 }
 
 /// Ingests a release into the writer's uncommitted state. On error that state is forgotten.
@@ -54,13 +47,20 @@ pub(super) fn ingest(
         return Ok(IngestReport { unchanged: true, ..report });
     }
     let last = store.catalog()?.releases()?.into_iter().rev().find(|(_, record)| same_line(record, release));
+    check_fits(release, forms)?;
     let previous = Previous::of(store, last)?;
-    let mut embedder = Embedder { encoder, record, embedded: 0, truncated: 0, staged: 0, places: BTreeMap::new() };
-    let placed = place_texts(store, &mut embedder, &texts, embed, monitor).and_then(|places| {
+    let hashes: Vec<TextHash> = texts.iter().map(|text| text.hash).collect();
+    let known = store.embedded(encoder, &hashes)?;
+    let budget = match options.memory {
+        // Where nothing is embedded no model is loaded to know what it would take.
+        Some(ceiling) if known.contains(&None) => Budget::below(ceiling, embed.load()?)?,
+        _ => Budget::default(),
+    };
+    let mut embedder = Embedder::new(encoder, record, budget)?;
+    let placed = place_texts(store, &mut embedder, &texts, known, embed, monitor).and_then(|places| {
         let place = |kind: &Kind, text: &str| places.get(&text_hash(text, &side_of(kind))).copied();
         store.change(|store| {
             let catalog = store.catalog()?;
-            catalog.put_embeddings(encoder, &embedder.places)?;
             same.iter().try_for_each(|(number, _)| catalog.remove_release(*number))?;
             catalog.put_release(release, forms, encoder, &place)
         })
@@ -80,16 +80,6 @@ fn same_line(record: &ReleaseRecord, release: &Release) -> bool {
     record.ontology == release.ontology() && record.language == release.language()
 }
 
-/// A surface form, on the side of the first kind that has it there.
-struct Text<'r> {
-    text: &'r str,
-    kind: &'r Kind,
-    side: SideKey,
-    /// The number of the kind: a space's rows lie together.
-    run: u32,
-    hash: TextHash,
-}
-
 /// The surface forms of a release, each once on each side of the encoder, kind after kind.
 fn distinct_texts<'r>(release: &'r Release, forms: Forms, side_of: &dyn Fn(&Kind) -> SideKey) -> Vec<Text<'r>> {
     let mut seen = HashSet::new();
@@ -103,85 +93,26 @@ fn distinct_texts<'r>(release: &'r Release, forms: Forms, side_of: &dyn Fn(&Kind
     texts.filter(|text| seen.insert(text.hash)).collect()
 }
 
-/// What is being embedded, and where it went.
-struct Embedder {
-    encoder: u32,
-    record: EncoderRecord,
-    embedded: usize,
-    truncated: usize,
-    /// Segments written so far.
-    staged: u64,
-    /// The places of the texts embedded now.
-    places: BTreeMap<TextHash, FormRef>,
-}
-
 /// Finds or makes the embedding of each text.
 fn place_texts(
     store: &mut WriteStore,
     embedder: &mut Embedder,
     texts: &[Text],
+    known: Vec<Option<FormRef>>,
     embed: &mut dyn Embed,
     monitor: &Monitor,
 ) -> Result<HashMap<TextHash, FormRef>> {
-    let hashes: Vec<TextHash> = texts.iter().map(|text| text.hash).collect();
-    let known = store.embedded(embedder.encoder, &hashes)?;
     let missing: Vec<&Text> =
         texts.iter().zip(&known).filter(|(_, place)| place.is_none()).map(|(text, _)| text).collect();
-    embedder.embed_all(store, &missing, embed, monitor)?;
-    let known = hashes.iter().zip(known).filter_map(|(hash, place)| Some((*hash, place?)));
-    Ok(known.chain(embedder.places.iter().map(|(hash, place)| (*hash, *place))).collect())
-}
-
-impl Embedder {
-    fn embed_all(
-        &mut self,
-        store: &mut WriteStore,
-        missing: &[&Text],
-        embed: &mut dyn Embed,
-        monitor: &Monitor,
-    ) -> Result<()> {
-        let mut builder = self.new_builder()?;
-        let mut waiting: Vec<TextHash> = Vec::new();
-        let same_side = missing.chunk_by(|a, b| a.side == b.side);
-        let parts: Vec<&[&Text]> = same_side.flat_map(|of_side| of_side.chunks(PART)).collect();
-        let mut done = 0;
-        for texts in parts {
-            monitor.check()?;
-            let of_part: Vec<&str> = texts.iter().map(|missing| missing.text).collect();
-            let Some(kind) = texts.first().map(|missing| missing.kind) else { continue };
-            let embedded = embed.embed(&of_part, kind, &monitor.part(done, missing.len() as u64))?;
-            done += texts.len() as u64;
-            for (missing, (matrix, truncated)) in texts.iter().zip(embedded) {
-                builder.push(missing.run, missing.hash, &matrix)?;
-                waiting.push(missing.hash);
-                self.embedded += 1;
-                self.truncated += usize::from(truncated);
-            }
-            if builder.payload_bytes() >= SEGMENT_BYTES {
-                self.stage(store, std::mem::replace(&mut builder, self.new_builder()?), &mut waiting, monitor)?;
-            }
+    let mut done = 0;
+    for of_side in missing.chunk_by(|a, b| a.side == b.side) {
+        for part in of_side.chunks(embedder.part()) {
+            embedder.embed(store, part, embed, &monitor.part(done, missing.len() as u64))?;
+            done += part.len() as u64;
         }
-        if builder.len() > 0 {
-            self.stage(store, builder, &mut waiting, monitor)?;
-        }
-        Ok(())
     }
-
-    fn new_builder(&self) -> Result<SegmentBuilder> {
-        SegmentBuilder::new(self.record.fingerprint, self.record.dim as usize)
-    }
-
-    fn stage(
-        &mut self,
-        store: &mut WriteStore,
-        builder: SegmentBuilder,
-        waiting: &mut Vec<TextHash>,
-        monitor: &Monitor,
-    ) -> Result<()> {
-        let places = store.change(|store| store.stage(self.encoder, builder))?;
-        self.staged += 1;
-        monitor.report(Stage::Writing, self.staged, None);
-        self.places.extend(waiting.drain(..).zip(places));
-        Ok(())
-    }
+    embedder.stage(store, monitor)?;
+    let mut places = std::mem::take(&mut embedder.places);
+    places.extend(texts.iter().zip(known).filter_map(|(text, place)| Some((text.hash, place?))));
+    Ok(places)
 }

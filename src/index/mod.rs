@@ -9,19 +9,26 @@
 //! | `explain.rs` | explaining a hit |
 //! | `writer.rs` | [`IndexWriter`]: ingesting, dropping, compacting |
 //! | `ingest.rs` | from a release to embeddings and a catalog entry |
+//! | `reindex.rs` | from one encoder to another |
+//! | `embedding.rs`, `memory.rs` | from texts to segments; how much of it at a time |
 //! | `report.rs` | [`IngestReport`]: what an ingest did |
 //! | `info.rs` | [`IndexInfo`]: what an index holds |
 //! | `encoders.rs` | the encoders inside an index, loaded when a text asks for them |
 
+mod embedding;
 mod encoders;
 mod explain;
 mod info;
 mod ingest;
+mod memory;
 mod pool;
 mod ranking;
+mod reindex;
 mod report;
 mod rules;
 mod space;
+#[cfg(test)]
+mod survival;
 mod writer;
 
 use std::path::Path;
@@ -29,6 +36,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use info::{EncoderInfo, IndexInfo, ReleaseInfo, SpaceInfo};
 pub use ingest::IngestOptions;
+pub use reindex::{ReindexOptions, ReindexReport};
 pub use report::{IngestReport, KindReport};
 pub use space::Space;
 pub use writer::IndexWriter;
@@ -38,7 +46,7 @@ use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::ontology::{Release, ReleaseDiff, SpaceName};
 use crate::storage::catalog::CatalogRead;
-use crate::storage::{ReadStore, Snapshot, VerifyReport, verify};
+use crate::storage::{BackupReport, Paths, ReadStore, Snapshot, VerifyReport, backup, verify};
 use encoders::LoadedEncoders;
 use pool::Pool;
 
@@ -64,7 +72,11 @@ impl WorkIndex {
     /// [`Error::NotAnIndex`], [`Error::Version`], [`Error::Corrupt`], [`Error::Catalog`], [`Error::Io`];
     /// [`Error::Interrupted`] when the last writer was killed and this process may not write.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let store = ReadStore::open(path.as_ref())?;
+        Self::open_at(Paths::new(path.as_ref()))
+    }
+
+    fn open_at(paths: Paths) -> Result<Self> {
+        let store = ReadStore::open(paths)?;
         let snapshot = Mutex::new(Arc::new(store.snapshot()?));
         Ok(Self { inner: Arc::new(Inner { store, snapshot, encoders: Arc::default() }), pool: Pool::default() })
     }
@@ -123,6 +135,8 @@ impl WorkIndex {
         // Taken under the lock, so that of two threads that refresh none puts an older state back.
         let newest = self.inner.store.snapshot()?;
         let newer = newest.catalog().generation()? != pinned.catalog().generation()?;
+        let named: Vec<_> = newest.catalog().encoders()?.into_iter().map(|(_, record)| record.fingerprint).collect();
+        self.inner.encoders.retain(&named);
         *pinned = Arc::new(newest);
         Ok(newer)
     }
@@ -134,7 +148,7 @@ impl WorkIndex {
 
     /// Opens a target space by its name: `esco/skill/en` for the release ingested last, `esco@1.1.0/skill/en` for one.
     ///
-    /// When a writer has meanwhile removed the space's token matrices, this index first moves to the newest state.
+    /// When a writer has meanwhile removed the space's token matrices or its encoder, this index first moves to the newest state.
     ///
     /// # Errors
     /// [`Error::InvalidName`], [`Error::UnknownSpace`] with the names that exist, and what a damaged index gives.
@@ -144,12 +158,12 @@ impl WorkIndex {
         loop {
             let generation = snapshot.catalog().generation()?;
             match Space::open(snapshot, &name, &self.inner.encoders, &self.pool) {
-                // The pinned state may name a segment that a writer has collected since; the newest state does not.
-                Err(Error::Io { source, path, action }) if source.kind() == std::io::ErrorKind::NotFound => {
+                // The pinned state may name files that a writer has collected since; the newest state does not.
+                Err(error) if has_gone(&error) => {
                     self.refresh()?;
                     snapshot = self.snapshot();
                     if snapshot.catalog().generation()? == generation {
-                        return Err(Error::Io { action, path, source });
+                        return Err(error);
                     }
                 }
                 result => return result,
@@ -185,6 +199,30 @@ impl WorkIndex {
         Ok(ReleaseDiff::between_kind(&old, &new, name.kind()))
     }
 
+    /// Copies the state committed last to a place where nothing is yet, and verifies the copy, while a writer may go on. The
+    /// copy is an index of its own: it can be moved, opened, written to; its catalog is as small as it can be.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`], [`Error::Cancelled`], [`Error::Io`]; [`Error::Corrupt`] when something that is damaged would
+    /// be copied. Nothing is left at the place then.
+    pub fn backup(&self, to: impl AsRef<Path>, monitor: &Monitor) -> Result<BackupReport> {
+        let mut snapshot = self.inner.store.snapshot()?;
+        loop {
+            let copied = backup(&snapshot, to.as_ref(), &encoders::ModelFiles, monitor);
+            // What this state names may be gone when a writer has dropped and collected it since.
+            match copied {
+                Err(Error::Io { source, path, action }) if source.kind() == std::io::ErrorKind::NotFound => {
+                    let newest = self.inner.store.snapshot()?;
+                    if newest.catalog().generation()? == snapshot.catalog().generation()? {
+                        return Err(Error::Io { action, path, source });
+                    }
+                    snapshot = newest;
+                }
+                copied => return copied,
+            }
+        }
+    }
+
     /// Reads and checks everything in the state committed last: segments against their hashes, records against each
     /// other, texts against the hashes beside their token matrices, model files against the encoder's fingerprint.
     ///
@@ -202,6 +240,14 @@ impl WorkIndex {
                 return Ok(report);
             }
         }
+    }
+}
+
+/// Whether an error says that a segment or an encoder is not there.
+fn has_gone(error: &Error) -> bool {
+    match error {
+        Error::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+        error => matches!(error, Error::EncoderRemoved { .. }),
     }
 }
 

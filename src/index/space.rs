@@ -29,6 +29,8 @@ pub(super) struct Inner {
     pub(super) data: SpaceData,
     aliases: OnceLock<AliasList>,
     encoders: Arc<LoadedEncoders>,
+    /// Kept here too, so that a space ranks on when the index has moved on to another encoder.
+    encoder: OnceLock<Encoder>,
     pub(super) pool: Pool,
     plan: OnceLock<ScanPlan>,
     rotation: OnceLock<Rotation>,
@@ -42,15 +44,20 @@ impl Space {
         pool: &Pool,
     ) -> Result<Self> {
         let data = snapshot.space(name)?;
+        encoders.check_there(snapshot.paths(), &data.encoder)?;
         let (encoders, pool) = (Arc::clone(encoders), pool.clone());
-        let (aliases, plan, rotation) = Default::default();
-        Ok(Self { inner: Arc::new(Inner { snapshot, data, aliases, encoders, pool, plan, rotation }) })
+        let (aliases, encoder, plan, rotation) = Default::default();
+        Ok(Self { inner: Arc::new(Inner { snapshot, data, aliases, encoders, encoder, pool, plan, rotation }) })
     }
 
     /// The encoder of the space's texts, loaded when it is first asked for.
     pub(super) fn encoder(&self) -> Result<Encoder> {
-        let Inner { snapshot, data, encoders, .. } = &*self.inner;
-        encoders.get(snapshot.paths(), &data.encoder)
+        let Inner { snapshot, data, encoders, encoder, .. } = &*self.inner;
+        if let Some(encoder) = encoder.get() {
+            return Ok(encoder.clone());
+        }
+        let loaded = encoders.get(snapshot.paths(), &data.encoder)?;
+        Ok(encoder.get_or_init(|| loaded).clone())
     }
 
     /// What is known of it without loading it; none where it runs elsewhere.

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::embedding::Embed;
 use super::encoders;
-use super::ingest::{self, Embed, IngestOptions};
+use super::ingest::{self, IngestOptions};
+use super::reindex::{self, ReindexOptions, ReindexReport, Successor};
 use super::report::IngestReport;
 use super::rules;
 use crate::encoder::{Backend, DeclaredEncoder, Encoder, Profile};
@@ -47,11 +49,15 @@ impl IndexWriter {
     /// [`Error::AlreadyExists`] when something other than an empty folder is at the path, [`Error::Encoder`] for a scoring
     /// rule in `workindex.json` that is out of its range, [`Error::Io`].
     pub fn create(path: impl AsRef<Path>, encoder: &Encoder) -> Result<Self> {
+        Self::create_at(Paths::new(path.as_ref()), encoder)
+    }
+
+    pub(super) fn create_at(paths: Paths, encoder: &Encoder) -> Result<Self> {
         let record = encoders::to_record(encoder);
         let checkpoint = encoder.checkpoint();
         // What the model says of its use is refused now, not at the first ranking.
         rules::default_rule(checkpoint.profile(), checkpoint.dir())?;
-        let store = WriteStore::create(path.as_ref(), &record, Some((checkpoint.dir(), checkpoint.files())))?;
+        let store = WriteStore::create(paths, &record, Some((checkpoint.dir(), checkpoint.files())))?;
         Ok(Self { store, encoder: Some(encoder.clone()), backend: Backend::default() })
     }
 
@@ -60,13 +66,17 @@ impl IndexWriter {
     /// # Errors
     /// As [`create`](Self::create).
     pub fn create_declared(path: impl AsRef<Path>, encoder: &DeclaredEncoder) -> Result<Self> {
+        Self::create_declared_at(Paths::new(path.as_ref()), encoder)
+    }
+
+    pub(super) fn create_declared_at(paths: Paths, encoder: &DeclaredEncoder) -> Result<Self> {
         let record = EncoderRecord {
             fingerprint: *encoder.fingerprint().as_bytes(),
             name: encoder.name().to_string(),
             dim: encoder.dim() as u32,
             settings: None,
         };
-        let store = WriteStore::create(path.as_ref(), &record, None)?;
+        let store = WriteStore::create(paths, &record, None)?;
         Ok(Self { store, encoder: None, backend: Backend::default() })
     }
 
@@ -76,7 +86,11 @@ impl IndexWriter {
     /// [`Error::Locked`] at once when another writer has it open; [`Error::NotAnIndex`], [`Error::Version`],
     /// [`Error::Catalog`], [`Error::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Ok(Self { store: WriteStore::open(path.as_ref())?, encoder: None, backend: Backend::default() })
+        Self::open_at(Paths::new(path.as_ref()))
+    }
+
+    pub(super) fn open_at(paths: Paths) -> Result<Self> {
+        Ok(Self { store: WriteStore::open(paths)?, encoder: None, backend: Backend::default() })
     }
 
     /// Embeds new texts on another backend than the processor's kernels: on a GPU, say. A writer that was given its encoder when
@@ -92,14 +106,54 @@ impl IndexWriter {
     /// [`Error::Cancelled`]; [`Error::InvalidOption`] when the index's encoder is declared; what the encoder and the file
     /// system give.
     pub fn ingest(&mut self, release: &Release, options: &IngestOptions, monitor: &Monitor) -> Result<IngestReport> {
-        let paths = self.store.paths().clone();
         let (_, record) = self.store.catalog()?.current_encoder()?;
         encoders::check_runs_here(&record)?;
-        let profile = encoders::profile(&paths, &record)?;
+        let folder = self.store.encoder_folder(&record.fingerprint);
+        let profile = encoders::profile_in(&folder, &record)?;
         let Self { store, encoder, backend } = self;
+        // The one of an index that was re-indexed and did not commit.
+        encoder.take_if(|loaded| *loaded.fingerprint().as_bytes() != record.fingerprint);
         let mut embed =
-            WithEncoder { paths: &paths, record: &record, profile: profile.as_ref(), encoder, backend: *backend };
+            WithEncoder { folder: &folder, record: &record, profile: profile.as_ref(), encoder, backend: *backend };
         ingest::ingest(store, release, options, &mut embed, monitor)
+    }
+
+    /// Embeds every surface form of every release with another encoder, and makes it the one that embeds new texts. Its model
+    /// files are copied into the index. Readers go on ranking with the old encoder; with the next [`commit`](Self::commit) all
+    /// spaces switch at once. An index of token matrices made elsewhere becomes one that ranks texts.
+    ///
+    /// Texts that the new encoder has embedded before are not embedded again. What the old encoder leaves behind, its token
+    /// matrices and its model files, goes with the next [`collect`](Self::collect) or [`compact`](Self::compact): until then
+    /// the way back costs little.
+    ///
+    /// ```no_run
+    /// use workindex::{Encoder, Monitor, ReindexOptions, WorkIndex};
+    /// let mut writer = WorkIndex::writer("work.index")?;
+    /// let encoder = Encoder::open("JobBERT-v2".as_ref())?;
+    /// writer.reindex(&encoder, &ReindexOptions::default(), &Monitor::silent())?;
+    /// writer.commit()?;
+    /// # Ok::<(), workindex::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Encoder`] when the model's files have changed since the encoder was opened, or their scoring rule is out of its
+    /// range; [`Error::Cancelled`]; [`Error::InvalidOption`] for a ceiling of memory that cannot be kept; what the
+    /// encoder and the file system give.
+    pub fn reindex(&mut self, encoder: &Encoder, options: &ReindexOptions, monitor: &Monitor) -> Result<ReindexReport> {
+        let checkpoint = encoder.checkpoint();
+        rules::default_rule(checkpoint.profile(), checkpoint.dir())?;
+        let record = encoders::to_record(encoder);
+        let mut embed = WithEncoder {
+            folder: checkpoint.dir(),
+            record: &record,
+            profile: Some(checkpoint.profile()),
+            encoder: &mut Some(encoder.clone()),
+            backend: self.backend,
+        };
+        let successor = Successor { record: record.clone(), model: (checkpoint.dir(), checkpoint.files()) };
+        let report = reindex::reindex(&mut self.store, &successor, &mut embed, options, monitor)?;
+        self.encoder = Some(encoder.clone());
+        Ok(report)
     }
 
     /// Ingests a release with token matrices made elsewhere: one for each concept's preferred label, in the release's
@@ -200,11 +254,22 @@ impl IndexWriter {
 
 /// Embeds with the index's encoder.
 struct WithEncoder<'a> {
-    paths: &'a Paths,
+    /// Its model directory.
+    folder: &'a Path,
     record: &'a EncoderRecord,
     profile: Option<&'a Profile>,
     encoder: &'a mut Option<Encoder>,
     backend: Backend,
+}
+
+impl WithEncoder<'_> {
+    /// Loaded at the first text that has no embedding yet: an update often has none.
+    fn loaded(&mut self) -> Result<&Encoder> {
+        Ok(match &mut *self.encoder {
+            Some(encoder) => encoder,
+            none => none.insert(encoders::load_from(self.folder, self.record, self.backend)?),
+        })
+    }
 }
 
 impl Embed for WithEncoder<'_> {
@@ -213,15 +278,16 @@ impl Embed for WithEncoder<'_> {
     }
 
     fn embed(&mut self, texts: &[&str], kind: &Kind, monitor: &Monitor) -> Result<Vec<(TokenMatrix, bool)>> {
-        // Loaded at the first text that has no embedding yet: an update often has none.
-        let encoder = match &mut *self.encoder {
-            Some(encoder) => encoder,
-            none => none.insert(encoders::load(self.paths, self.record, self.backend)?),
-        };
+        let encoder = self.loaded()?;
         let side = encoder.target_side(kind.as_str());
         // Which of the missing texts it was says nothing to the caller; the error quotes the text.
         let encoded = encoder.encode_batch_on(texts, side, monitor).map_err(Error::out_of_batch)?;
         Ok(encoded.into_iter().map(|encoded| (encoded.matrix, encoded.truncated)).collect())
+    }
+
+    fn load(&mut self) -> Result<(usize, usize)> {
+        let encoder = self.loaded()?;
+        Ok((encoder.settings().max_tokens, encoder.dim()))
     }
 }
 
@@ -239,6 +305,11 @@ impl Embed for MadeElsewhere<'_> {
         let of_text = |text: &&str| self.by_label.get(text).map(|matrix| ((*matrix).clone(), false));
         let missing = || Error::Matrix { expected: "a matrix for each label".to_string(), got: "fewer".to_string() };
         texts.iter().map(of_text).collect::<Option<Vec<_>>>().ok_or_else(missing)
+    }
+
+    fn load(&mut self) -> Result<(usize, usize)> {
+        let largest = self.by_label.values().map(|matrix| matrix.n_tokens()).max().unwrap_or(0);
+        Ok((largest, self.by_label.values().next().map_or(0, |matrix| matrix.dim())))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::ontology::{Concept, Forms, Kind, ReleaseBuilder};
 use crate::storage::catalog::{CatalogRead, EncoderRecord, FormRef};
 use crate::storage::segment::{SegmentBuilder, text_hash};
-use crate::storage::{ReadStore, SpaceData, WriteStore};
+use crate::storage::{Paths, ReadStore, SpaceData, WriteStore};
 use crate::token_matrix::TokenMatrix;
 
 /// A space whose targets have the given forms, by number; each form is in a segment and has a token matrix.
@@ -14,7 +14,7 @@ pub(super) fn make(targets: &[Vec<usize>], forms: &[(usize, TokenMatrix)]) -> (t
     let path = folder.path().join("index");
     let (fingerprint, dim) = ([7; 32], forms[0].1.dim() as u32);
     let record = EncoderRecord { fingerprint, name: "by hand".to_string(), dim, settings: None };
-    let mut store = WriteStore::create(&path, &record, None).unwrap();
+    let mut store = WriteStore::create(Paths::new(&path), &record, None).unwrap();
     let (encoder, _) = store.catalog().unwrap().current_encoder().unwrap();
     let text = |form: usize| format!("form {form}");
     let mut places: HashMap<String, FormRef> = HashMap::new();
@@ -38,6 +38,6 @@ pub(super) fn make(targets: &[Vec<usize>], forms: &[(usize, TokenMatrix)]) -> (t
     // Staging has marked the store as changed.
     assert!(store.commit().unwrap());
     drop(store);
-    let snapshot = ReadStore::open(&path).unwrap().snapshot().unwrap();
+    let snapshot = ReadStore::open(Paths::new(&path)).unwrap().snapshot().unwrap();
     (folder, snapshot.space(&"list/skill/en".parse().unwrap()).unwrap())
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::catalog::{CatalogRead, FormRef};
 use super::commit::WriteStore;
-use super::fs;
-use super::paths::{STAGED, hex};
+use super::live::{LiveForms, dead_encoders, live_forms, unnamed, wasteful_segments};
+use super::paths::STAGED;
 use super::segment::{Segment, SegmentBuilder, TextHash};
 use crate::error::{Error, Result};
 use crate::monitor::{Monitor, Stage};
@@ -22,9 +22,6 @@ pub struct Reclaimed {
     pub bytes: u64,
 }
 
-/// Forms of a segment that releases name, and the run in which each is to lie when it is copied.
-type LiveForms = BTreeMap<u32, u32>;
-
 /// Segments are rewritten up to this size, as an ingest writes them.
 pub(crate) const SEGMENT_BYTES: usize = 128 << 20;
 
@@ -35,16 +32,24 @@ impl WriteStore {
         self.change(|store| store.catalog()?.remove_release(number))
     }
 
-    /// Removes the segments that no release names and the files that no commit names. Commits.
+    /// Removes the segments that no release names, encoders that nothing is embedded with, and the files that no commit names.
+    /// Commits.
     ///
     /// Files go after the commit, so that a crash leaves files without an entry and never an entry without its file.
     pub(crate) fn collect(&mut self) -> Result<Reclaimed> {
-        let live = self.live_forms()?;
-        let segments = self.catalog()?.segments()?;
+        let catalog = self.catalog()?;
+        let live = live_forms(&catalog)?;
+        let segments = catalog.segments()?;
         let dead = segments.iter().map(|(number, _)| *number).filter(|number| !live.contains_key(number));
         let dead: BTreeSet<u32> = dead.collect();
-        if !dead.is_empty() {
-            self.change(|store| store.catalog()?.remove_segments(&dead))?;
+        let encoders = dead_encoders(&catalog)?;
+        if !dead.is_empty() || !encoders.is_empty() {
+            self.change(|store| {
+                let catalog = store.catalog()?;
+                catalog.remove_segments(&dead)?;
+                // No release is by them, so that all their segments are among the dead.
+                catalog.remove_encoders(&encoders)
+            })?;
         }
         self.commit()?;
         self.remove_unnamed_files()
@@ -54,59 +59,22 @@ impl WriteStore {
     pub(crate) fn compact(&mut self, monitor: &Monitor) -> Result<Reclaimed> {
         // What is staged becomes readable under its final name, and survives when the rewriting does not come to an end.
         self.commit()?;
-        let before = self.segment_bytes()?;
-        let wasteful = self.wasteful_segments()?;
+        let before = self.index_bytes()?;
+        let catalog = self.catalog()?;
+        let wasteful = wasteful_segments(&catalog, live_forms(&catalog)?)?;
         if !wasteful.is_empty() {
             self.change(|store| store.rewrite(&wasteful, monitor))?;
         }
         let reclaimed = self.collect()?;
-        let catalog = self.paths().catalog();
-        let size = fs::size(&catalog)?;
         self.compact_catalog()?;
-        let bytes = before.saturating_sub(self.segment_bytes()?) + size.saturating_sub(fs::size(&catalog)?);
-        Ok(Reclaimed { bytes, ..reclaimed })
+        Ok(Reclaimed { bytes: before.saturating_sub(self.index_bytes()?), ..reclaimed })
     }
 
-    /// The sizes of all files in the folder of segments together.
-    fn segment_bytes(&self) -> Result<u64> {
-        let folder = self.paths().segments();
-        fs::names(&folder)?.iter().map(|name| fs::size(&folder.join(name))).sum()
-    }
-
-    /// The forms that releases name, by segment, each with the number of the kind that has it in the newest of them.
-    fn live_forms(&mut self) -> Result<HashMap<u32, LiveForms>> {
-        let catalog = self.catalog()?;
-        let mut live: HashMap<u32, LiveForms> = HashMap::new();
-        for (number, record) in catalog.releases()? {
-            // The first kind last: it is the one that counts, as when the release was ingested.
-            for (run, (kind, _)) in record.kinds.iter().enumerate().rev() {
-                for place in catalog.targets(number, kind)?.all_forms() {
-                    live.entry(place.segment).or_default().insert(place.form, run as u32);
-                }
-            }
-        }
-        Ok(live)
-    }
-
-    /// The live forms of the segments worth rewriting: those with a dead form, and small ones when there are several.
-    /// Wholly dead ones are not among them: they are collected.
-    fn wasteful_segments(&mut self) -> Result<BTreeMap<u32, LiveForms>> {
-        let mut live = self.live_forms()?;
-        let segments = self.catalog()?.segments()?;
-        let small = |bytes: u64| bytes < SEGMENT_BYTES as u64 / 4;
-        let mut small_of_encoder: HashMap<u32, usize> = HashMap::new();
-        for (_, record) in segments.iter().filter(|(number, s)| live.contains_key(number) && small(s.bytes)) {
-            *small_of_encoder.entry(record.encoder).or_default() += 1;
-        }
-        let mut wasteful = BTreeMap::new();
-        for (number, record) in &segments {
-            let Some(forms) = live.remove(number) else { continue };
-            let joins = small(record.bytes) && small_of_encoder.get(&record.encoder).is_some_and(|&n| n > 1);
-            if joins || forms.len() < record.n_forms as usize {
-                wasteful.insert(*number, forms);
-            }
-        }
-        Ok(wasteful)
+    /// The sizes of the catalog and of all files in the folders of segments and encoders together.
+    fn index_bytes(&self) -> Result<u64> {
+        let (files, paths) = (self.paths().files(), self.paths());
+        let folders = files.total_bytes(&paths.segments())?.saturating_add(files.total_bytes(&paths.encoders())?);
+        Ok(folders.saturating_add(files.size(&paths.catalog())?))
     }
 
     /// Copies live forms into new segments, encoder by encoder, and points the releases at them.
@@ -123,7 +91,7 @@ impl WriteStore {
                 monitor.check()?;
                 done += 1;
                 monitor.report(Stage::Writing, done, Some(live.len() as u64));
-                let segment = Segment::open(&self.paths().segment(&record.hash), &record.hash)?;
+                let segment = Segment::open(self.paths().files(), &self.paths().segment(&record.hash), &record.hash)?;
                 // A copy gets a hash of its own, which would vouch for damage that the old one shows.
                 segment.verify(|_| monitor.check())?;
                 copier.copy(self, *number, &segment, forms)?;
@@ -164,18 +132,14 @@ impl WriteStore {
     /// Removes the segments and encoders that the committed catalog does not name, and staged files. What has no name
     /// that workindex gives is someone else's and stays.
     fn remove_unnamed_files(&mut self) -> Result<Reclaimed> {
-        let catalog = self.catalog()?;
-        let segments: BTreeSet<String> =
-            catalog.segments()?.iter().map(|(_, record)| format!("{}.seg", hex(&record.hash))).collect();
-        let encoders: BTreeSet<String> =
-            catalog.encoders()?.iter().map(|(_, record)| hex(&record.fingerprint)).collect();
-        let mut reclaimed = Reclaimed::default();
-        let folder = self.paths().segments();
-        for name in fs::names(&folder)?.into_iter().filter(|name| is_ours(name) && !segments.contains(name)) {
-            let path = folder.join(&name);
-            let bytes = fs::size(&path)?;
+        let paths = self.paths().clone();
+        let unnamed = unnamed(&paths, &self.catalog()?)?;
+        let (mut reclaimed, files) = (Reclaimed::default(), paths.files());
+        for name in unnamed.segments {
+            let path = paths.segments().join(&name);
+            let bytes = files.size(&path)?;
             // A platform may refuse to remove a file that a reader has mapped; the next collection tries again.
-            match fs::remove_file(&path) {
+            match files.remove_file(&path) {
                 Err(error) => tracing::warn!(%error, "a dead segment stays until the next collection"),
                 Ok(()) if name.starts_with(STAGED) => reclaimed.leftovers += 1,
                 Ok(()) => {
@@ -184,22 +148,28 @@ impl WriteStore {
                 }
             }
         }
-        let folder = self.paths().encoders();
-        for name in fs::names(&folder)?.into_iter().filter(|name| is_hash(name) && !encoders.contains(name)) {
-            fs::remove_dir(&folder.join(name))?;
-            reclaimed.leftovers += 1;
+        for name in unnamed.encoders {
+            let bytes = files.total_bytes(&paths.encoders().join(&name))?;
+            match self.remove_model(&name) {
+                Err(error) => tracing::warn!(%error, "the files of a dead encoder stay until the next collection"),
+                Ok(()) => {
+                    reclaimed.leftovers += 1;
+                    reclaimed.bytes += bytes;
+                }
+            }
         }
         Ok(reclaimed)
     }
-}
 
-/// Whether a writer gives such names to files in the folder of segments.
-fn is_ours(name: &str) -> bool {
-    name.starts_with(STAGED) || name.strip_suffix(".seg").is_some_and(is_hash)
-}
-
-fn is_hash(name: &str) -> bool {
-    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    /// Removes a folder of model files. It goes under a staged name first, so that a reader finds all of it or nothing.
+    fn remove_model(&mut self, name: &str) -> Result<()> {
+        let folder = self.paths().encoders();
+        let removed = if name.starts_with(STAGED) { folder.join(name) } else { self.staged_name(&folder) };
+        if !name.starts_with(STAGED) {
+            self.paths().files().rename(&folder.join(name), &removed)?;
+        }
+        self.paths().files().remove_dir(&removed)
+    }
 }
 
 /// Copies forms from old segments into new ones.

@@ -4,19 +4,21 @@
 //! nothing is removed before it has. A crash at any point therefore leaves the old state or the new one, and at worst
 //! files that no commit names, which `collect` removes. `index-format.md` has the proof.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use redb::{ConcurrencyMode, Database, DatabaseError, WriteTransaction};
 
 use super::catalog::tables::{self, failed, guarded};
 use super::catalog::{self, CatalogRead, CatalogWrite, EncoderRecord, FormRef, SegmentRecord};
+use super::files::Files;
+use super::model_files;
 use super::paths::{Paths, STAGED};
 use super::segment::SegmentBuilder;
-use super::{fs, model_files};
 use crate::error::{Error, Result};
 
 /// Cache of the writer's catalog. A release of ESCO changes about 20 MB of it.
-const WRITER_CACHE: usize = 64 << 20;
+pub(crate) const WRITER_CACHE: usize = 64 << 20;
 
 /// The one writer of an index. Holds redb's writer lock, which the operating system frees when the process dies.
 pub(crate) struct WriteStore {
@@ -25,9 +27,9 @@ pub(crate) struct WriteStore {
     /// None only while it is dropped.
     db: Option<Database>,
     txn: Option<WriteTransaction>,
-    /// Segments written but not yet under their final names: staged path and content hash.
-    staged: Vec<(PathBuf, [u8; 32])>,
-    /// How many segments this writer has staged so far.
+    /// Segments and model files written but not yet under their final names.
+    staged: Vec<Staged>,
+    /// How many names this writer has given to what it staged.
     n_staged: u64,
     /// Whether the transaction has anything to commit; one that only read has not.
     changed: bool,
@@ -35,45 +37,30 @@ pub(crate) struct WriteStore {
     poisoned: Option<String>,
 }
 
+/// A file, or a folder of model files, that waits for a commit to get its final name.
+struct Staged {
+    at: PathBuf,
+    to: PathBuf,
+}
+
 impl WriteStore {
     /// Creates an index whose texts are embedded by the given encoder, copying the encoder's model files into it.
     ///
     /// The index is made beside its final place and moved there when it is complete.
-    pub(crate) fn create(root: &Path, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf])>) -> Result<Self> {
-        if fs::exists(root) && !fs::is_empty_dir(root) {
-            return Err(Error::AlreadyExists { path: root.to_path_buf() });
-        }
-        // An empty folder may be reached through a link: the index belongs where the link leads.
-        let resolved = if fs::exists(root) { fs::resolve(root)? } else { root.to_path_buf() };
-        let root = resolved.as_path();
-        let parent = match root.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-            _ => PathBuf::from("."),
-        };
-        fs::create_dir(&parent)?;
-        let making = fs::temporary_dir(&parent, ".workindex-creating-")?;
-        build(&Paths::new(making.path()), encoder, model)?;
-        if fs::exists(root) {
-            fs::remove_empty_dir(root)?;
-        }
-        let made = making.keep();
-        if let Err(error) = fs::rename(&made, root) {
-            // Best effort: the error that matters is the rename's.
-            let _ = fs::remove_dir(&made);
-            return Err(error);
-        }
-        fs::sync_dir(&parent)?;
-        Self::open(root)
+    pub(crate) fn create(paths: Paths, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf])>) -> Result<Self> {
+        let making = paths.files().make_dir(paths.root())?;
+        build(&paths.at(making.path()), encoder, model)?;
+        Self::open(paths.at(&making.finish()?))
     }
 
     /// Opens an index for writing and removes what an earlier writer left half-written.
-    pub(crate) fn open(root: &Path) -> Result<Self> {
-        let paths = Paths::new(root);
+    pub(crate) fn open(paths: Paths) -> Result<Self> {
         let catalog_path = paths.catalog();
-        if !fs::exists(&catalog_path) {
-            return Err(Error::NotAnIndex { path: root.to_path_buf(), problem: "it has no catalog.redb".to_string() });
+        if !paths.files().exists(&catalog_path)? {
+            let path = paths.root().to_path_buf();
+            return Err(Error::NotAnIndex { path, problem: "it has no catalog.redb".to_string() });
         }
-        let db = open_catalog(root, &catalog_path, |builder| builder.open(&catalog_path))?;
+        let db = open_catalog(&paths, false)?;
         let (staged, n_staged, changed, poisoned) = Default::default();
         let store = Self { paths, catalog_path, db: Some(db), txn: None, staged, n_staged, changed, poisoned };
         store.check_version()?;
@@ -101,11 +88,46 @@ impl WriteStore {
     }
 
     fn remove_staged_leftovers(&self) -> Result<()> {
-        let segments = self.paths.segments();
-        for name in fs::names(&segments)?.iter().filter(|name| name.starts_with(STAGED)) {
-            fs::remove_file(&segments.join(name))?;
+        for folder in [self.paths.segments(), self.paths.encoders()] {
+            for name in self.paths.files().names(&folder)?.iter().filter(|name| name.starts_with(STAGED)) {
+                remove_staged(self.paths.files(), &folder.join(name))?;
+            }
         }
         Ok(())
+    }
+
+    /// A name in a folder for something that is being written or removed. Unique because there is one writer, and the
+    /// leftovers of the one before were removed when it opened.
+    pub(crate) fn staged_name(&mut self, folder: &Path) -> PathBuf {
+        self.n_staged += 1;
+        folder.join(format!("{STAGED}{}", self.n_staged))
+    }
+
+    /// Where the model files of an encoder are: under their final name, or under the staged one that they have until the next
+    /// commit.
+    pub(crate) fn encoder_folder(&self, fingerprint: &[u8; 32]) -> PathBuf {
+        let folder = self.paths.encoder(fingerprint);
+        self.staged.iter().find(|staged| staged.to == folder).map_or(folder, |staged| staged.at.clone())
+    }
+
+    /// Enters an encoder, and copies its model files so that they are there with the next commit; returns its number. One that
+    /// the index has is left as it is.
+    pub(crate) fn stage_encoder(&mut self, record: &EncoderRecord, source: &Path, names: &[PathBuf]) -> Result<u32> {
+        if let Some((number, _)) = self.catalog()?.find_encoder(&record.fingerprint)? {
+            return Ok(number);
+        }
+        let to = self.paths.encoder(&record.fingerprint);
+        let at = self.staged_name(&self.paths.encoders());
+        self.change(|store| {
+            // Left by a commit that was interrupted, or by a removal: nothing vouches for what is in it.
+            let files = store.paths.files().clone();
+            if files.exists(&to)? {
+                files.remove_dir(&to)?;
+            }
+            store.staged.push(Staged { at: at.clone(), to });
+            model_files::copy(&files, source, names, &at)?;
+            store.catalog()?.put_encoder(record)
+        })
     }
 
     /// The catalog as this writer has changed it so far.
@@ -147,22 +169,29 @@ impl WriteStore {
     /// Writes a segment under a temporary name and enters it into the catalog; returns the places of its forms, in the
     /// order in which they were pushed.
     pub(crate) fn stage(&mut self, encoder: u32, builder: SegmentBuilder) -> Result<Vec<FormRef>> {
-        // Unique because there is one writer, and the leftovers of the one before were removed when it opened. The file
-        // is created exclusively all the same.
-        self.n_staged += 1;
-        let staged = self.paths.segments().join(format!("{STAGED}{}", self.n_staged));
-        let written = builder.finish(&staged);
-        let file = written.inspect_err(|_| _ = fs::remove_file(&staged))?;
+        let staged = self.staged_name(&self.paths.segments());
+        let written = builder.finish(self.paths.files(), &staged);
+        let file = written.inspect_err(|_| _ = self.paths.files().remove_file(&staged))?;
         let places = |segment| file.places.iter().map(|&form| FormRef { segment, form }).collect();
-        let known = self.catalog()?.segments()?.into_iter().find(|(_, record)| record.hash == file.hash);
-        if let Some((number, _)) = known {
-            fs::remove_file(&staged)?;
+        if let Some(number) = self.find_segment(&file.hash)? {
+            self.paths.files().remove_file(&staged)?;
             return Ok(places(number));
         }
         self.changed = true;
-        self.staged.push((staged, file.hash));
+        self.staged.push(Staged { at: staged, to: self.paths.segment(&file.hash) });
         let (hash, n_rows, n_forms, bytes) = (file.hash, file.n_rows, file.n_forms, file.bytes);
         self.catalog()?.put_segment(&SegmentRecord { hash, encoder, n_rows, n_forms, bytes }).map(places)
+    }
+
+    /// The number of the segment with a content hash. The file of each that the catalog names is there, or is staged: without
+    /// one no record need be read, of which there may be many.
+    fn find_segment(&mut self, hash: &[u8; 32]) -> Result<Option<u32>> {
+        let path = self.paths.segment(hash);
+        if !self.staged.iter().any(|staged| staged.to == path) && !self.paths.files().exists(&path)? {
+            return Ok(None);
+        }
+        let known = self.catalog()?.segments()?.into_iter().find(|(_, record)| record.hash == *hash);
+        Ok(known.map(|(number, _)| number))
     }
 
     /// Where the embeddings of texts are; `None` for those that the encoder has never embedded.
@@ -189,23 +218,25 @@ impl WriteStore {
         })
     }
 
-    /// Moves staged segments to their final names and makes those durable.
+    /// Moves what is staged to its final names and makes those durable.
     fn publish(&mut self) -> Result<()> {
         if self.staged.is_empty() {
             return Ok(());
         }
-        while let Some((staged, hash)) = self.staged.last() {
-            fs::rename(staged, &self.paths.segment(hash))?;
+        let mut folders = BTreeSet::new();
+        while let Some(Staged { at, to }) = self.staged.last() {
+            self.paths.files().rename(at, to)?;
+            folders.extend(to.parent().map(Path::to_path_buf));
             self.staged.pop();
         }
-        fs::sync_dir(&self.paths.segments())
+        folders.iter().try_for_each(|folder| self.paths.files().sync_dir(folder))
     }
 
     /// Forgets all changes since the last commit.
     pub(crate) fn discard(&mut self) {
-        for (staged, _) in self.staged.drain(..) {
-            if let Err(error) = fs::remove_file(&staged) {
-                tracing::warn!(%error, "a staged segment stays behind until the next writer opens the index");
+        for Staged { at, .. } in self.staged.drain(..) {
+            if let Err(error) = remove_staged(self.paths.files(), &at) {
+                tracing::warn!(%error, "what was staged stays behind until the next writer opens the index");
             }
         }
         self.changed = false;
@@ -241,6 +272,11 @@ impl Drop for WriteStore {
     }
 }
 
+/// Removes a staged file, or a folder of model files with all that is in it.
+fn remove_staged(files: &Files, path: &Path) -> Result<()> {
+    if files.is_dir(path)? { files.remove_dir(path) } else { files.remove_file(path) }
+}
+
 /// Closes a catalog. Nothing is lost when that fails: what matters was committed before.
 fn close(db: Option<Database>, path: &Path) {
     if let Err(error) = guarded(path, || db.map_or(Ok(()), |db| db.close().map_err(failed(path)))) {
@@ -257,49 +293,52 @@ fn begin(db: &Database, path: &Path) -> Result<WriteTransaction> {
 
 /// Makes a complete index in an empty folder.
 fn build(paths: &Paths, encoder: &EncoderRecord, model: Option<(&Path, &[PathBuf])>) -> Result<()> {
-    fs::create_dir(&paths.segments())?;
-    fs::create_dir(&paths.encoders())?;
-    if let Some((source, files)) = model {
-        model_files::copy(source, files, &paths.encoder(&encoder.fingerprint))?;
+    let files = paths.files();
+    files.create_dir(&paths.segments())?;
+    files.create_dir(&paths.encoders())?;
+    if let Some((source, names)) = model {
+        model_files::copy(files, source, names, &paths.encoder(&encoder.fingerprint))?;
     }
-    let path = paths.catalog();
-    let db = open_catalog(paths.root(), &path, |builder| builder.create(&path))?;
-    let txn = begin(&db, &path)?;
-    {
-        let catalog = CatalogWrite::new(&path, &txn);
+    in_new_catalog(paths, |catalog| {
         catalog.create_tables()?;
         catalog.set_meta(tables::FORMAT, u64::from(catalog::VERSION))?;
         catalog.set_meta(tables::GENERATION, 0)?;
         let number = catalog.put_encoder(encoder)?;
-        catalog.set_meta(tables::ENCODER, u64::from(number))?;
-    }
-    txn.commit().map_err(failed(&path))?;
-    drop(db);
-    for folder in [paths.segments(), paths.encoders(), paths.root().to_path_buf()] {
-        fs::sync_dir(&folder)?;
+        catalog.set_meta(tables::ENCODER, u64::from(number))
+    })?;
+    for folder in [paths.segments(), paths.encoders()] {
+        files.sync_dir(&folder)?;
     }
     Ok(())
 }
 
-fn open_catalog(
-    root: &Path,
-    path: &Path,
-    open: impl FnOnce(&mut redb::Builder) -> Result<Database, DatabaseError>,
-) -> Result<Database> {
+/// Makes a catalog of one commit.
+pub(super) fn in_new_catalog(paths: &Paths, fill: impl FnOnce(&CatalogWrite<'_>) -> Result<()>) -> Result<()> {
+    let path = paths.catalog();
+    let db = open_catalog(paths, true)?;
+    let txn = guarded(&path, || begin(&db, &path))?;
+    fill(&CatalogWrite::new(&path, &txn))?;
+    guarded(&path, || txn.commit().map_err(failed(&path)))?;
+    close(Some(db), &path);
+    Ok(())
+}
+
+fn open_catalog(paths: &Paths, new: bool) -> Result<Database> {
+    let path = paths.catalog();
     let mut builder = Database::builder();
     builder.set_cache_size(WRITER_CACHE).set_concurrency_mode(ConcurrencyMode::SingleWriter);
-    guarded(path, || {
-        open(&mut builder).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => Error::Locked { path: root.to_path_buf() },
-            error => failed(path)(error),
+    guarded(&path, || {
+        paths.files().catalog(&path, new, &builder).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => Error::Locked { path: paths.root().to_path_buf() },
+            error => failed(&path)(error),
         })
     })
 }
 
 /// Brings a catalog whose writer died back to its last commit, as opening it for writing does.
-pub(super) fn repair(root: &Path, path: &Path) -> Result<()> {
-    let db = open_catalog(root, path, |builder| builder.open(path))?;
-    close(Some(db), path);
+pub(super) fn repair(paths: &Paths) -> Result<()> {
+    let db = open_catalog(paths, false)?;
+    close(Some(db), &paths.catalog());
     Ok(())
 }
 

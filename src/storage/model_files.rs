@@ -3,25 +3,20 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::fs;
+use super::files::Files;
 use crate::error::Result;
 
-/// Copies files of a model directory, given by relative paths, into a new folder, durably.
-pub(crate) fn copy(source: &Path, files: &[PathBuf], target: &Path) -> Result<()> {
-    fs::create_dir(target)?;
+/// Copies files of a model directory, given by their relative names, into a new folder, durably.
+pub(crate) fn copy(files: &Files, source: &Path, names: &[PathBuf], target: &Path) -> Result<()> {
+    files.create_dir(target)?;
     let mut folders = BTreeSet::from([target.to_path_buf()]);
-    for file in files {
-        let to = target.join(file);
+    for name in names {
+        let to = target.join(name);
         if let Some(folder) = to.parent() {
-            fs::create_dir(folder)?;
+            files.create_dir(folder)?;
             folders.insert(folder.to_path_buf());
         }
-        fs::copy_durably(&source.join(file), &to)?;
+        files.copy_durably(&source.join(name), &to)?;
     }
-    folders.iter().try_for_each(|folder| fs::sync_dir(folder))
-}
-
-/// The size of a folder's files together.
-pub(crate) fn total_bytes(folder: &Path) -> Result<u64> {
-    fs::files_below(folder)?.iter().map(|file| fs::size(&folder.join(file))).sum()
+    folders.iter().try_for_each(|folder| files.sync_dir(folder))
 }

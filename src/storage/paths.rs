@@ -2,19 +2,38 @@
 
 use std::path::{Path, PathBuf};
 
+use super::files::Files;
+
 /// Files and folders whose names begin like this are being written, and belong to no commit.
 pub(crate) const STAGED: &str = ".staged-";
 
-/// The places in an index folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The places in an index folder, and how files there are reached.
+#[derive(Debug, Clone)]
 pub(crate) struct Paths {
     root: PathBuf,
+    files: Files,
 }
 
 impl Paths {
     /// The places in the index at `root`.
     pub(crate) fn new(root: &Path) -> Self {
-        Self { root: root.to_path_buf() }
+        Self { root: root.to_path_buf(), files: Files::default() }
+    }
+
+    /// The same, reached through another file system.
+    #[cfg(test)]
+    pub(crate) fn through(root: &Path, files: Files) -> Self {
+        Self { root: root.to_path_buf(), files }
+    }
+
+    /// The places in the index at another root, reached in the same way.
+    pub(crate) fn at(&self, root: &Path) -> Self {
+        Self { root: root.to_path_buf(), files: self.files.clone() }
+    }
+
+    /// How files are reached.
+    pub(crate) fn files(&self) -> &Files {
+        &self.files
     }
 
     /// The index folder.

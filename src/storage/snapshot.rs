@@ -1,8 +1,7 @@
 //! What one reader sees for as long as it holds it.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::Path;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,7 @@ use redb::{ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, ReadTrans
 use super::catalog::tables::{In, failed, guarded};
 use super::catalog::{CatalogRead, EncoderRecord, FormRef, ReleaseRecord, TargetTable};
 use super::commit::{check_format, repair};
-use super::fs;
+use super::live::live_forms;
 use super::paths::Paths;
 use super::segment::Segment;
 use crate::error::{Error, Result};
@@ -32,14 +31,14 @@ pub(crate) struct ReadStore {
 
 impl ReadStore {
     /// Opens an index for reading. Works beside a writer, and from a read-only medium.
-    pub(crate) fn open(root: &Path) -> Result<Self> {
-        let paths = Paths::new(root);
+    pub(crate) fn open(paths: Paths) -> Result<Self> {
         let path = paths.catalog();
-        if !fs::exists(&path) {
-            return Err(Error::NotAnIndex { path: root.to_path_buf(), problem: "it has no catalog.redb".to_string() });
+        if !paths.files().exists(&path)? {
+            let path = paths.root().to_path_buf();
+            return Err(Error::NotAnIndex { path, problem: "it has no catalog.redb".to_string() });
         }
-        let db = match open_catalog(&path)? {
-            Err(DatabaseError::RepairAborted) => reopen_after_crash(root, &path)?,
+        let db = match open_catalog(&paths)? {
+            Err(DatabaseError::RepairAborted) => reopen_after_crash(&paths)?,
             opened => opened.map_err(failed(&path))?,
         };
         Ok(Self { paths, db, segments: Arc::default() })
@@ -56,30 +55,39 @@ impl ReadStore {
 }
 
 /// redb's own result, so that the caller sees a crash for what it is; the outer one is a damaged file's.
-fn open_catalog(path: &Path) -> Result<Result<ReadOnlyDatabase, DatabaseError>> {
+fn open_catalog(paths: &Paths) -> Result<Result<ReadOnlyDatabase, DatabaseError>> {
+    let path = paths.catalog();
     let mut builder = Database::builder();
     builder.set_cache_size(READER_CACHE).set_concurrency_mode(ConcurrencyMode::SingleWriter);
-    guarded(path, || Ok(builder.open_read_only(path)))
+    guarded(&path, || Ok(paths.files().catalog_read_only(&path, &builder)))
 }
 
 /// Opens a catalog whose writer died. redb refuses to read it before a writer has opened it once, so this process does
 /// that. Beside other processes that do the same at the same moment, one repairs and the others wait for it.
-fn reopen_after_crash(root: &Path, path: &Path) -> Result<ReadOnlyDatabase> {
+fn reopen_after_crash(paths: &Paths) -> Result<ReadOnlyDatabase> {
     let deadline = Instant::now() + REPAIR_WAIT;
     // More than one when writers keep dying meanwhile; a damaged file may never come out of it.
     let mut attempts = 3;
     loop {
-        let repaired = repair(root, path);
-        match open_catalog(path)? {
+        let repaired = repair(paths);
+        match open_catalog(paths)? {
             Err(DatabaseError::RepairAborted) if attempts > 0 && Instant::now() < deadline => match repaired {
                 Ok(()) => attempts -= 1,
                 Err(Error::Locked { .. }) => std::thread::sleep(Duration::from_millis(5)),
-                Err(Error::Io { source, .. }) => return Err(Error::Interrupted { path: root.to_path_buf(), source }),
+                Err(Error::Io { source, .. }) if is_forbidden(&source) => {
+                    return Err(Error::Interrupted { path: paths.root().to_path_buf(), source });
+                }
                 Err(error) => return Err(error),
             },
-            opened => return opened.map_err(failed(path)),
+            opened => return opened.map_err(failed(&paths.catalog())),
         }
     }
+}
+
+/// Whether the operating system would have let someone else write.
+fn is_forbidden(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
 }
 
 /// A committed state of the index. Later commits do not change it.
@@ -103,19 +111,25 @@ impl Snapshot {
 
     /// The size of the catalog file.
     pub(crate) fn catalog_bytes(&self) -> Result<u64> {
-        fs::size(&self.path)
+        self.paths.files().size(&self.path)
+    }
+
+    /// The size of a folder's files together; 0 when a writer has removed it since.
+    pub(crate) fn folder_bytes(&self, folder: &std::path::Path) -> Result<u64> {
+        match self.paths.files().total_bytes(folder) {
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            bytes => bytes,
+        }
+    }
+
+    /// A segment, mapped.
+    pub(crate) fn segment(&self, hash: &[u8; 32]) -> Result<Arc<Segment>> {
+        self.segments.get(&self.paths, hash)
     }
 
     /// How many surface forms the releases name, each counted once.
     pub(crate) fn live_forms(&self) -> Result<u64> {
-        let catalog = self.catalog();
-        let mut live: HashSet<FormRef> = HashSet::new();
-        for (number, record) in catalog.releases()? {
-            for (kind, _) in &record.kinds {
-                live.extend(catalog.targets(number, kind)?.all_forms());
-            }
-        }
-        Ok(live.len() as u64)
+        Ok(live_forms(&self.catalog())?.values().map(|forms| forms.len() as u64).sum())
     }
 
     /// A release as it was ingested.
@@ -138,13 +152,12 @@ impl Snapshot {
 
     /// Maps the segments that a space's forms are in, and checks that the forms are there.
     fn map_segments(&self, targets: &TargetTable, encoder: &EncoderRecord) -> Result<BTreeMap<u32, Arc<Segment>>> {
-        let records: HashMap<u32, _> = self.catalog().segments()?.into_iter().collect();
         let mut mapped: BTreeMap<u32, Arc<Segment>> = BTreeMap::new();
         for place in targets.all_forms() {
             let segment = match mapped.entry(place.segment) {
                 Entry::Occupied(entry) => entry.into_mut(),
                 Entry::Vacant(entry) => {
-                    let record = records.get(&place.segment);
+                    let record = self.catalog().segment(place.segment)?;
                     let record = record.ok_or_else(|| self.damaged_place(place, "a segment of the catalog"))?;
                     let segment = self.segments.get(&self.paths, &record.hash)?;
                     if segment.encoder() != &encoder.fingerprint || segment.dim() != encoder.dim as usize {
@@ -213,7 +226,7 @@ impl SegmentCache {
             return Ok(segment);
         }
         mapped.retain(|_, segment| segment.strong_count() > 0);
-        let segment = Arc::new(Segment::open(&paths.segment(hash), hash)?);
+        let segment = Arc::new(Segment::open(paths.files(), &paths.segment(hash), hash)?);
         mapped.insert(*hash, Arc::downgrade(&segment));
         Ok(segment)
     }

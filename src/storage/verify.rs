@@ -9,7 +9,6 @@ use super::catalog::{AliasList, CatalogRead, EncoderRecord, ReleaseRecord, Segme
 use super::paths::hex;
 use super::segment::{Segment, SideKey, text_hash};
 use super::snapshot::Snapshot;
-use super::{fs, model_files};
 use crate::error::{Error, Result};
 use crate::monitor::{Monitor, Stage};
 use crate::ontology::Forms;
@@ -58,8 +57,24 @@ pub(crate) trait Models {
 /// # Errors
 /// Only [`Error::Cancelled`]; what is wrong with the index is in the report.
 pub(crate) fn verify(snapshot: &Snapshot, models: &dyn Models, monitor: &Monitor) -> Result<VerifyReport> {
-    let mut check =
-        Check { snapshot, models, monitor, report: VerifyReport::default(), segments: BTreeMap::new(), total: None };
+    check(snapshot, models, monitor, false)
+}
+
+/// As [`verify`], of files that were written just now: what cannot be read is an error and no finding.
+pub(super) fn verify_written(snapshot: &Snapshot, models: &dyn Models, monitor: &Monitor) -> Result<VerifyReport> {
+    check(snapshot, models, monitor, true)
+}
+
+fn check(snapshot: &Snapshot, models: &dyn Models, monitor: &Monitor, fails: bool) -> Result<VerifyReport> {
+    let mut check = Check {
+        snapshot,
+        models,
+        monitor,
+        report: VerifyReport::default(),
+        segments: BTreeMap::new(),
+        total: None,
+        fails,
+    };
     check.total = check.total_bytes();
     check.segments()?;
     check.embeddings()?;
@@ -76,14 +91,17 @@ struct Check<'a> {
     /// The segments that could be opened.
     segments: BTreeMap<u32, Arc<Segment>>,
     total: Option<u64>,
+    /// Whether an error of the medium ends the check.
+    fails: bool,
 }
 
 impl Check<'_> {
-    /// Notes an error as a problem, unless it is the user's wish to stop.
+    /// Notes an error as a problem, unless it is the user's wish to stop, or the medium's failure where that is one's own.
     fn note<T>(&mut self, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(Error::Cancelled) => Err(Error::Cancelled),
+            Err(error @ (Error::Io { .. } | Error::Catalog { .. })) if self.fails => Err(error),
             Err(error) => {
                 let path = match &error {
                     Error::Corrupt { path, .. } | Error::Io { path, .. } | Error::Catalog { path, .. } => path.clone(),
@@ -105,7 +123,7 @@ impl Check<'_> {
         let of_segment = |sum: u64, (_, record): &(u32, SegmentRecord)| sum.saturating_add(record.bytes);
         let segments = catalog.segments().ok()?.iter().fold(0, of_segment);
         let paths = self.snapshot.paths();
-        let of_encoder = |fingerprint| model_files::total_bytes(&paths.encoder(fingerprint)).unwrap_or(0);
+        let of_encoder = |fingerprint| paths.files().total_bytes(&paths.encoder(fingerprint)).unwrap_or(0);
         let encoders: u64 = catalog.encoders().ok()?.iter().map(|(_, record)| of_encoder(&record.fingerprint)).sum();
         Some(segments.saturating_add(encoders))
     }
@@ -121,7 +139,9 @@ impl Check<'_> {
         let Some(records) = self.note(records)? else { return Ok(()) };
         for (number, record) in records {
             let path = self.snapshot.paths().segment(&record.hash);
-            let Some(segment) = self.note(Segment::open(&path, &record.hash))? else { continue };
+            let Some(segment) = self.note(Segment::open(self.snapshot.paths().files(), &path, &record.hash))? else {
+                continue;
+            };
             let checked = segment.verify(|bytes| self.advance(bytes));
             self.note(checked)?;
             if (segment.n_rows(), segment.n_forms(), segment.bytes()) != (record.n_rows, record.n_forms, record.bytes) {
@@ -238,8 +258,8 @@ impl Check<'_> {
                     format!("fingerprint {} instead of {}", hex(&found), hex(&record.fingerprint)),
                 );
             }
-            let bytes = fs::exists(&folder).then(|| model_files::total_bytes(&folder).unwrap_or(0));
-            self.advance(bytes.unwrap_or(0))?;
+            let bytes = self.snapshot.paths().files().total_bytes(&folder).unwrap_or(0);
+            self.advance(bytes)?;
         }
         Ok(())
     }

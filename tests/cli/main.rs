@@ -9,5 +9,6 @@ mod explain;
 mod failures;
 mod ingest;
 mod rank;
+mod reindex;
 mod releases;
 mod support;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{compact, diff, drop, encoder, explain, info, ingest, init, quickstart, rank, verify};
+use crate::{backup, compact, diff, drop, encoder, explain, info, ingest, init, quickstart, rank, reindex, verify};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,6 +34,7 @@ pub enum Command {
     Quickstart(quickstart::Args),
     Init(init::Args),
     Ingest(ingest::Args),
+    Reindex(reindex::Args),
     Rank(rank::Args),
     Explain(explain::Args),
     Info(info::Args),
@@ -41,6 +42,7 @@ pub enum Command {
     Verify(verify::Args),
     Drop(drop::Args),
     Compact(compact::Args),
+    Backup(backup::Args),
     Encoder(encoder::Args),
 }
 

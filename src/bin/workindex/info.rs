@@ -54,7 +54,11 @@ fn describe(args: &Args, info: &IndexInfo) -> String {
     );
     if info.dead_surface_forms > 0 {
         let dead = units::count(info.dead_surface_forms);
-        let _ = write!(text, "\n  {dead} of them belong to no release: `workindex compact` removes them");
+        let _ = write!(text, "\n  {dead} of them belong to no release");
+    }
+    if info.reclaimable_bytes > 0 {
+        let bytes = units::bytes(info.reclaimable_bytes);
+        let _ = write!(text, "\n  `workindex compact` would give {bytes} back");
     }
     for attribution in attributions(&info.releases) {
         let _ = write!(text, "\n\n{attribution}");

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use workindex::{Checkpoint, DeclaredEncoder, Encoder, EncoderSettings, Precision, WorkIndex};
+use workindex::{DeclaredEncoder, WorkIndex};
 
 use crate::console::{Console, print};
 use crate::failure::Outcome;
+use crate::settings::Settings;
 use crate::units;
 
 const EXAMPLES: &str = "\
@@ -22,37 +23,11 @@ pub struct Args {
     index: PathBuf,
     #[command(flatten)]
     which: Which,
-    /// Tokens per text, special tokens included; the end of longer texts is left out. At most what the model takes.
-    /// [default: what the model says, else 64, or what it takes]
-    #[arg(long, value_name = "N", conflicts_with = "declare")]
-    max_tokens: Option<usize>,
-    /// Keep the rows of [CLS] and [SEP], too. An untrained encoder ranks better without them; of PyLate models they are kept
-    /// anyway.
-    #[arg(long, conflicts_with = "declare")]
-    keep_special_tokens: bool,
-    /// How the encoder's linear layers are computed. It changes embeddings a little, and is kept with the index.
-    #[arg(long, value_name = "P", conflicts_with = "declare")]
-    precision: Option<PrecisionArg>,
+    #[command(flatten)]
+    settings: Settings,
     /// Values per token row of the declared encoder.
     #[arg(long, value_name = "D", requires = "declare")]
     dim: Option<usize>,
-}
-
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum PrecisionArg {
-    /// As the model's authors run it.
-    F32,
-    /// Weights and inputs rounded to 8 bits of mantissa: half the memory for the layers' weights.
-    Bf16,
-}
-
-impl From<PrecisionArg> for Precision {
-    fn from(precision: PrecisionArg) -> Self {
-        match precision {
-            PrecisionArg::F32 => Self::F32,
-            PrecisionArg::Bf16 => Self::Bf16,
-        }
-    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -62,7 +37,12 @@ struct Which {
     #[arg(long, value_name = "MODEL_DIR")]
     encoder: Option<PathBuf>,
     /// Instead: the name of an encoder that runs elsewhere. Such an index takes token matrices only (`--matrices`).
-    #[arg(long, value_name = "NAME", requires = "dim")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "dim",
+        conflicts_with_all = ["max_tokens", "keep_special_tokens", "precision"]
+    )]
     declare: Option<String>,
 }
 
@@ -76,19 +56,10 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
 }
 
 fn with_encoder(args: &Args, dir: &std::path::Path, console: &Console) -> Outcome {
-    let checkpoint = Checkpoint::open(dir)?;
-    let default = checkpoint.default_settings();
-    let max_tokens = args.max_tokens.unwrap_or(default.max_tokens);
-    let special_tokens = args.keep_special_tokens || default.special_tokens;
-    let precision = args.precision.map_or(default.precision, Precision::from);
-    let settings = EncoderSettings { max_tokens, special_tokens, precision };
-    let encoder = Encoder::from_checkpoint(checkpoint, settings)?;
+    let encoder = args.settings.open(dir, console)?;
     console.check()?;
     WorkIndex::create(&args.index, &encoder)?.commit()?;
     let tokens = encoder.settings().max_tokens;
-    if tokens < max_tokens {
-        console.note(format_args!("the model reads at most {tokens} tokens per text"));
-    }
     let (name, dim) = (encoder.name(), encoder.dim());
     print(format_args!(
         "made {} with {name}: {} per text, {dim} values per token",

@@ -1,6 +1,7 @@
 //! The command line of workindex: one file per command, over the library's public interface.
 
 mod args;
+mod backup;
 mod cache;
 mod compact;
 mod console;
@@ -18,6 +19,8 @@ mod layout;
 mod progress;
 mod quickstart;
 mod rank;
+mod reindex;
+mod settings;
 mod units;
 mod verify;
 
@@ -43,6 +46,7 @@ fn run(command: Command, console: &Console) -> Outcome {
         Command::Quickstart(args) => quickstart::run(&args, console),
         Command::Init(args) => init::run(&args, console),
         Command::Ingest(args) => ingest::run(&args.source, console),
+        Command::Reindex(args) => reindex::run(&args, console),
         Command::Rank(args) => rank::run(&args, console),
         Command::Explain(args) => explain::run(&args, console),
         Command::Info(args) => info::run(&args, console),
@@ -50,6 +54,7 @@ fn run(command: Command, console: &Console) -> Outcome {
         Command::Verify(args) => verify::run(&args, console),
         Command::Drop(args) => drop::run(&args, console),
         Command::Compact(args) => compact::run(&args, console),
+        Command::Backup(args) => backup::run(&args, console),
         Command::Encoder(args) => encoder::run(&args.action, console),
     }
 }

@@ -35,6 +35,26 @@ pub fn bytes(n: u64) -> String {
     if unit == "B" { format!("{n} B") } else { format!("{value:.1} {unit}") }
 }
 
+/// Reads "512MB", "1.5 GB", "2GiB" or a plain number of bytes.
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    let problem = || format!("a size such as 512MB or 2GiB is expected, not `{text}`");
+    let digits = text.trim().find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.trim().len());
+    let (number, unit) = text.trim().split_at(digits);
+    let unit: f64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kb" => 1e3,
+        "m" | "mb" => 1e6,
+        "g" | "gb" => 1e9,
+        "kib" => 1024.0,
+        "mib" => 1024.0 * 1024.0,
+        "gib" => 1024.0 * 1024.0 * 1024.0,
+        _ => return Err(problem()),
+    };
+    let number: f64 = number.parse().map_err(|_| problem())?;
+    // A size beyond what a u64 holds is as good as no ceiling.
+    Ok((number * unit) as u64)
+}
+
 /// "3.2 ms", "41 s", "12 min 5 s".
 pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs_f64();
@@ -66,6 +86,9 @@ mod tests {
         assert_eq!(counted(2, "text"), "2 texts");
         assert_eq!([bytes(999), bytes(1000), bytes(90_868_376)], ["999 B", "1.0 kB", "90.9 MB"]);
         assert_eq!(bytes(999_960), "1.0 MB");
+        let sizes = ["512MB", " 1.5 gb", "2GiB", "4096", "0", "64k"].map(|text| parse_bytes(text).unwrap());
+        assert_eq!(sizes, [512_000_000, 1_500_000_000, 2 << 30, 4096, 0, 64_000]);
+        assert!(["", "MB", "-1MB", "1.2.3", "5 parsecs", "∞"].iter().all(|text| parse_bytes(text).is_err()));
         assert_eq!(duration(Duration::from_micros(3210)), "3.2 ms");
         assert_eq!(duration(Duration::from_secs(725)), "12 min 5 s");
     }

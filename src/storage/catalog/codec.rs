@@ -11,7 +11,7 @@ use rkyv::{Archive, Deserialize, Serialize};
 pub(crate) type CodecError = String;
 
 /// The largest value after decompression. A release of a million concepts stays far below it.
-const MAX_RAW: usize = 1 << 30;
+pub(super) const MAX_RAW: usize = 1 << 30;
 /// zstd's default: texts shrink to about two fifths, at hundreds of megabytes a second.
 const LEVEL: i32 = 3;
 

@@ -8,6 +8,8 @@
 //! | `details.rs`, `attributes.rs`, `relations.rs`, `aliases.rs` | the rest of a release |
 //! | `read.rs` | typed reading: records, spaces, a whole release |
 //! | `write.rs` | typed writing: a release in, a release out |
+//! | `copy.rs` | all of a snapshot into another catalog |
+//! | `limits.rs` | what a release must fit into |
 //! | `codec.rs` | values as bytes |
 
 mod aliases;
@@ -15,7 +17,9 @@ mod attributes;
 #[cfg(test)]
 mod catalog_tests;
 mod codec;
+mod copy;
 mod details;
+mod limits;
 mod read;
 mod records;
 mod relations;
@@ -26,6 +30,8 @@ mod write;
 
 pub(crate) use aliases::AliasList;
 pub(crate) use attributes::AttributeColumn;
+pub(crate) use copy::copy;
+pub(crate) use limits::check_fits;
 pub(crate) use read::{CatalogRead, Numbered, space_names};
 pub(crate) use records::{EncoderRecord, ReleaseRecord, SegmentRecord, SettingsRecord};
 pub(crate) use targets::{FormRef, TargetTable};

@@ -53,6 +53,17 @@ pub(crate) trait CatalogRead: Tables {
         self.records(tables::ENCODERS, "an encoder record", from_archive)
     }
 
+    /// The encoder with a fingerprint, if the index has it.
+    fn find_encoder(&self, fingerprint: &[u8; 32]) -> Result<Option<Numbered<EncoderRecord>>> {
+        Ok(self.encoders()?.into_iter().find(|(_, known)| known.fingerprint == *fingerprint))
+    }
+
+    /// One segment; none when the catalog has none of that number.
+    fn segment(&self, number: u32) -> Result<Option<SegmentRecord>> {
+        let record = self.value(tables::SEGMENTS, number, from_archive)?.transpose();
+        record.map_err(|problem| self.damaged("a segment record", problem))
+    }
+
     /// All segments.
     fn segments(&self) -> Result<Vec<Numbered<SegmentRecord>>> {
         self.records(tables::SEGMENTS, "a segment record", from_archive)
@@ -113,6 +124,28 @@ pub(crate) trait CatalogRead: Tables {
         let what = format!("details {block} of release {release}, {kind}");
         let value = self.value(tables::DETAILS, (release, kind, block), from_compressed)?;
         value.ok_or_else(|| self.damaged(&what, "none"))?.map_err(|p| self.damaged(&what, p))
+    }
+
+    /// The surface forms of a block of a space's targets, as many lists as the block has targets; none beyond the last block.
+    fn surface_forms(
+        &self,
+        release: u32,
+        kind: &str,
+        targets: &TargetTable,
+        all_forms: bool,
+        block: u32,
+    ) -> Result<Vec<Vec<String>>> {
+        let first = block as usize * details::BLOCK;
+        let labels = (first..targets.len().min(first.saturating_add(details::BLOCK))).map(|at| targets.labels.get(at));
+        let mut forms: Vec<Vec<String>> = labels.map(|label| label.into_iter().collect()).collect();
+        if all_forms && !forms.is_empty() {
+            let details = self.details_block(release, kind, block)?;
+            if details.len() != forms.len() {
+                return Err(self.damaged(&format!("{} concepts in details {block}", forms.len()), details.len()));
+            }
+            forms.iter_mut().zip(details).for_each(|(forms, details)| forms.extend(details.alternative_labels));
+        }
+        Ok(forms)
     }
 
     /// The details of one target.

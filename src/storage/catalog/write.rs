@@ -1,13 +1,14 @@
 //! Typed writing of the catalog, inside a write transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::Path;
 
-use redb::{Key, TableDefinition, Value, WriteTransaction};
+use redb::{Key, ReadableTable, TableDefinition, Value, WriteTransaction};
 
 use super::codec::{CodecError, to_archive, to_compressed};
 use super::details::{BLOCK, Details};
-use super::read::{CatalogRead, Numbered};
+use super::read::CatalogRead;
 use super::relations::RelationColumns;
 use super::tables::{self, In, failed, guarded};
 use super::targets::{FormRef, TargetTable};
@@ -64,6 +65,18 @@ impl<'a> CatalogWrite<'a> {
         })
     }
 
+    /// Removes the entries of a range of keys, without a look at the others.
+    fn remove_range<'k, K: Key + 'static, V: Value + 'static>(
+        &self,
+        table: TableDefinition<'static, K, V>,
+        range: Range<K::SelfType<'k>>,
+    ) -> Result<()> {
+        guarded(self.path, || {
+            let mut table = self.txn.open_table(table).map_err(failed(self.path))?;
+            table.retain_in::<K::SelfType<'k>, _>(range, |_, _| false).map_err(failed(self.path))
+        })
+    }
+
     fn encoded<T>(&self, value: std::result::Result<T, CodecError>) -> Result<T> {
         value.map_err(|problem| self.damaged("a value that can be stored", problem))
     }
@@ -88,9 +101,14 @@ impl<'a> CatalogWrite<'a> {
         create(self, tables::ALIASES)
     }
 
-    /// The number after the last one.
-    fn next<T>(&self, numbered: &[Numbered<T>]) -> Result<u32> {
-        let Some((last, _)) = numbered.last() else { return Ok(0) };
+    /// The number after the last one of a table.
+    fn next(&self, table: TableDefinition<'static, u32, &'static [u8]>) -> Result<u32> {
+        let last = guarded(self.path, || {
+            let table = self.txn.open_table(table).map_err(failed(self.path))?;
+            let last = table.last().map_err(failed(self.path))?;
+            Ok(last.map(|(number, _)| number.value()))
+        })?;
+        let Some(last) = last else { return Ok(0) };
         last.checked_add(1).ok_or_else(|| self.damaged("numbers below 4294967295", last))
     }
 
@@ -107,18 +125,22 @@ impl<'a> CatalogWrite<'a> {
 
     /// Adds an encoder, unless one with its fingerprint is there; returns its number.
     pub(crate) fn put_encoder(&self, record: &EncoderRecord) -> Result<u32> {
-        let encoders = self.encoders()?;
-        if let Some((number, _)) = encoders.iter().find(|(_, known)| known.fingerprint == record.fingerprint) {
-            return Ok(*number);
+        if let Some((number, _)) = self.find_encoder(&record.fingerprint)? {
+            return Ok(number);
         }
-        let number = self.next(&encoders)?;
+        let number = self.next(tables::ENCODERS)?;
         self.put(tables::ENCODERS, number, self.encoded(to_archive(record))?.as_slice())?;
         Ok(number)
     }
 
+    /// Forgets encoders. The caller has seen to it that no segment is by one of them.
+    pub(crate) fn remove_encoders(&self, dead: &BTreeSet<u32>) -> Result<()> {
+        dead.iter().try_for_each(|&number| self.remove(tables::ENCODERS, number))
+    }
+
     /// Adds a segment and returns its number.
     pub(crate) fn put_segment(&self, record: &SegmentRecord) -> Result<u32> {
-        let number = self.next(&self.segments()?)?;
+        let number = self.next(tables::SEGMENTS)?;
         self.put(tables::SEGMENTS, number, self.encoded(to_archive(record))?.as_slice())?;
         Ok(number)
     }
@@ -145,7 +167,7 @@ impl<'a> CatalogWrite<'a> {
 
     /// Stores a release under a new number. `place` says where the embedding of a surface form is.
     pub(crate) fn put_release(&self, release: &Release, forms: Forms, encoder: u32, place: &Place<'_>) -> Result<u32> {
-        let number = self.next(&self.releases()?)?;
+        let number = self.next(tables::RELEASES)?;
         let kinds = by_kind(release);
         for (kind, concepts) in &kinds {
             self.put_space(number, kind, concepts, forms, place)?;
@@ -187,7 +209,7 @@ impl<'a> CatalogWrite<'a> {
         };
         let table = columns().ok_or_else(|| Error::InvalidOption {
             option: "release",
-            expected: "ids, labels and surface forms that fit 4 GiB".to_string(),
+            expected: "ids, labels and surface forms that fit 2 GiB".to_string(),
             got: format!("{} concepts of kind {kind}", concepts.len()),
         })?;
         self.put(tables::SPACES, (release, kind.as_str()), self.encoded(to_archive(&table))?.as_slice())?;
@@ -227,19 +249,26 @@ impl<'a> CatalogWrite<'a> {
         self.put(tables::SPACES, (release, kind), self.encoded(to_archive(table))?.as_slice())
     }
 
+    /// Replaces the record of a release, when its texts have been embedded by another encoder.
+    pub(crate) fn replace_release(&self, number: u32, record: &ReleaseRecord) -> Result<()> {
+        self.put(tables::RELEASES, number, self.encoded(to_archive(record))?.as_slice())
+    }
+
     /// Forgets a release.
     pub(crate) fn remove_release(&self, number: u32) -> Result<()> {
         self.remove(tables::RELEASES, number)?;
         self.remove(tables::RELATIONS, number)?;
-        self.retain(tables::SPACES, |(release, _), _| release != number)?;
-        self.retain(tables::ALIASES, |(release, _), _| release != number)?;
-        self.retain(tables::DETAILS, |(release, _, _), _| release != number)?;
-        self.retain(tables::ATTRIBUTES, |(release, _, _), _| release != number)
+        // Numbers end before the largest u32 (`next`), so that there is one after each.
+        let next = number.saturating_add(1);
+        self.remove_range(tables::SPACES, (number, "")..(next, ""))?;
+        self.remove_range(tables::ALIASES, (number, "")..(next, ""))?;
+        self.remove_range(tables::DETAILS, (number, "", 0)..(next, "", 0))?;
+        self.remove_range(tables::ATTRIBUTES, (number, "", "")..(next, "", ""))
     }
 }
 
 /// The concepts of a release kind by kind, in the order in which the kinds first come, with their positions.
-fn by_kind(release: &Release) -> Vec<(&Kind, Vec<(u32, &Concept)>)> {
+pub(super) fn by_kind(release: &Release) -> Vec<(&Kind, Vec<(u32, &Concept)>)> {
     let mut kinds: Vec<(&Kind, Vec<(u32, &Concept)>)> = Vec::new();
     for (position, concept) in (0u32..).zip(release.concepts()) {
         let at = kinds.iter().position(|(kind, _)| **kind == concept.kind).unwrap_or_else(|| {

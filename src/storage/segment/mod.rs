@@ -7,6 +7,7 @@
 mod layout;
 mod order;
 mod planes;
+mod planned;
 mod reader;
 mod rows;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod segment_tests;
 mod writer;
 
 pub(crate) use planes::Planes;
+pub(crate) use planned::PlannedSegment;
 pub(crate) use reader::Segment;
 pub(crate) use writer::SegmentBuilder;
 

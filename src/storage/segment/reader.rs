@@ -11,7 +11,8 @@ use super::planes::Planes;
 use crate::error::{Error, Result};
 use crate::late_interaction::layout::BLOCK_ROWS;
 use crate::mapped_file::MappedFile;
-use crate::storage::{fs, hex};
+use crate::storage::files::Files;
+use crate::storage::hex;
 
 #[cfg(target_endian = "big")]
 compile_error!("segments are little-endian and read in place; this target would read them wrongly");
@@ -21,6 +22,7 @@ compile_error!("segments are little-endian and read in place; this target would 
 /// Opening reads the header, the trailer and the lengths of the forms; the planes are touched only by those who ask for rows.
 #[derive(Debug)]
 pub(crate) struct Segment {
+    files: Files,
     file: MappedFile,
     header: SegmentHeader,
     hash: [u8; 32],
@@ -35,14 +37,14 @@ const RESIDENT_MASTER: usize = 12 << 20;
 
 impl Segment {
     /// Opens the segment that should have the given content hash.
-    pub(crate) fn open(path: &Path, expected_hash: &[u8; 32]) -> Result<Self> {
-        let file = MappedFile::open(path)?;
+    pub(crate) fn open(files: &Files, path: &Path, expected_hash: &[u8; 32]) -> Result<Self> {
+        let file = files.map(path)?;
         let header = read_header(&file)?;
         let hash = read_trailer(&file)?;
         if hash != *expected_hash {
             return Err(Error::corrupt(path, format!("content {}", hex(expected_hash)), hex(&hash)));
         }
-        let segment = Self { file, header, hash, master_reads: AtomicUsize::new(0) };
+        let segment = Self { files: files.clone(), file, header, hash, master_reads: AtomicUsize::new(0) };
         segment.check_groups()?;
         Ok(segment)
     }
@@ -70,6 +72,11 @@ impl Segment {
     /// Number of surface forms.
     pub(crate) fn n_forms(&self) -> u32 {
         self.header.n_forms
+    }
+
+    /// The file as it is.
+    pub(crate) fn file_bytes(&self) -> &[u8] {
+        self.file.bytes()
     }
 
     /// Length of the file in bytes.
@@ -154,7 +161,7 @@ impl Segment {
     /// Reads the whole file and compares it with its hash; then checks that every number in it is one a writer makes.
     pub(crate) fn verify(&self, progress: impl FnMut(u64) -> Result<()>) -> Result<()> {
         let body = self.bytes() - layout::TRAILER as u64;
-        let found = fs::hash_prefix(self.file.path(), body, progress)?;
+        let found = self.files.hash_prefix(self.file.path(), body, progress)?;
         if *found.as_bytes() != self.hash {
             let expected = format!("content {}", hex(&self.hash));
             return Err(Error::corrupt(self.file.path(), expected, hex(found.as_bytes())));

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::{Segment, SegmentBuilder, text_hash};
 use crate::late_interaction::rotation::Rotation;
+use crate::storage::files::Files;
 use crate::token_matrix::TokenMatrix;
 
 const ENCODER: [u8; 32] = [7; 32];
@@ -27,9 +28,9 @@ fn write(dim: usize, matrices: &[TokenMatrix]) -> (tempfile::TempDir, Segment, V
     for (form, matrix) in matrices.iter().enumerate() {
         builder.push(form as u32 % 2, text_hash(&form.to_string(), &None), matrix).unwrap();
     }
-    let written = builder.finish(&path).unwrap();
+    let written = builder.finish(&Files::default(), &path).unwrap();
     assert_eq!(written.bytes, std::fs::metadata(&path).unwrap().len());
-    let segment = Segment::open(&path, &written.hash).unwrap();
+    let segment = Segment::open(&Files::default(), &path, &written.hash).unwrap();
     assert_eq!((segment.n_rows(), segment.n_forms()), (written.n_rows, written.n_forms));
     (folder, segment, written.places)
 }
@@ -89,7 +90,7 @@ proptest! {
         for (form, pushed) in pushed {
             copy.push_stored(pushed % 2, &segment, form).unwrap();
         }
-        let written = copy.finish(&folder.path().join("b.seg")).unwrap();
+        let written = copy.finish(&Files::default(), &folder.path().join("b.seg")).unwrap();
         prop_assert_eq!(&written.hash, segment.hash());
     }
 }
@@ -111,8 +112,8 @@ fn a_refused_form_leaves_no_trace() {
         builder.push(0, text_hash("d", &None), &good).unwrap();
     }
     let [plain, tried] = builders;
-    let plain = plain.finish(&folder.path().join("plain")).unwrap();
-    assert_eq!(tried.finish(&folder.path().join("tried")).unwrap(), plain);
+    let plain = plain.finish(&Files::default(), &folder.path().join("plain")).unwrap();
+    assert_eq!(tried.finish(&Files::default(), &folder.path().join("tried")).unwrap(), plain);
 }
 
 #[test]
@@ -120,7 +121,7 @@ fn a_file_in_the_way_is_not_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.seg");
     std::fs::write(&path, b"mine").unwrap();
-    assert!(SegmentBuilder::new(ENCODER, 2).unwrap().finish(&path).is_err());
+    assert!(SegmentBuilder::new(ENCODER, 2).unwrap().finish(&Files::default(), &path).is_err());
     assert_eq!(std::fs::read(&path).unwrap(), b"mine");
     assert!(SegmentBuilder::new(ENCODER, 0).is_err() && SegmentBuilder::new(ENCODER, (1 << 16) + 1).is_err());
 }

@@ -10,7 +10,7 @@ use super::{Segment, TextHash};
 use crate::error::{Error, Result};
 use crate::late_interaction::layout::{BLOCK_ROWS, interleave};
 use crate::late_interaction::rotation::Rotation;
-use crate::storage::fs;
+use crate::storage::files::Files;
 use crate::token_matrix::TokenMatrix;
 
 /// Collects the surface forms of one segment, already quantised (2 bytes a value), and writes them as a file.
@@ -112,19 +112,19 @@ impl SegmentBuilder {
 
     /// Writes the segment to a new file, durably, and says what it is. The entry of the file in its folder is not
     /// yet durable: that is the commit's business.
-    pub(crate) fn finish(self, path: &Path) -> Result<SegmentFile> {
+    pub(crate) fn finish(self, files: &Files, path: &Path) -> Result<SegmentFile> {
         let order = Order::of(&self.forms);
         if order.rows.len() > layout::MAX_COUNT as usize {
             return Err(too_many_rows(order.rows.len()));
         }
         let (n_rows, n_forms) = (self.tokens.len() as u32, self.hashes.len() as u32);
         let header = SegmentHeader::new(self.encoder, self.dim as u32, n_rows, order.n_blocks(), n_forms)?;
-        let file = fs::create_new(path)?;
-        let mut out = HashingWriter::new(BufWriter::with_capacity(1 << 20, &file));
+        let mut file = files.create(path)?;
+        let mut out = HashingWriter::new(BufWriter::with_capacity(1 << 20, &mut file));
         let written =
             self.write(&header, &order, &mut out).and_then(|()| out.finish(layout::file_len(&header.sections)));
         let (hash, bytes) = written.map_err(Error::io("write", path))?;
-        fs::sync_file(&file, path)?;
+        file.sync().map_err(Error::io("synchronise", path))?;
         let mut places = vec![0; order.forms.len()];
         order.forms.iter().zip(0..).for_each(|(&pushed, form)| places[pushed as usize] = form);
         Ok(SegmentFile { hash, bytes, n_rows, n_forms, places })

@@ -11,7 +11,7 @@ use workindex::{Backend, Forms, IngestOptions, IngestReport, ReadReport, Release
 
 use crate::console::{Console, print};
 use crate::failure::Outcome;
-use crate::{info, json};
+use crate::{info, json, units};
 
 /// Read a release of an ontology and add it to an index.
 ///
@@ -42,6 +42,9 @@ pub struct Common {
     /// built with that feature. The embeddings are the same to within rounding.
     #[arg(long, value_name = "B", default_value_t = Backend::Cpu)]
     backend: Backend,
+    /// What the program stays below in memory while it embeds, model and release included: 512MB, 2GiB. [default: as is fastest]
+    #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
+    memory: Option<u64>,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -84,7 +87,7 @@ pub fn run(source: &Source, console: &Console) -> Outcome {
     let (release, read) = source.read(console)?;
     let reading = start.elapsed();
     let start = Instant::now();
-    let options = IngestOptions { forms: common.forms.into() };
+    let options = IngestOptions { forms: common.forms.into(), memory: common.memory };
     let ingest = match source.matrices()? {
         Some(matrices) => writer.ingest_matrices(&release, &matrices, &console.monitor())?,
         None => writer.ingest(&release, &options, &console.monitor())?,

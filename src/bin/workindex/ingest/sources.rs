@@ -91,7 +91,7 @@ pub struct Table {
     table_format: Option<FormatName>,
     /// Token matrices made elsewhere, one for each concept in the order of the file, for an index made with `init --declare`: a safetensors
     /// file with `tokens` (rows × dim, F32), `offsets` (texts + 1, I64) and optionally `pooled` (texts × dim, F32).
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["forms", "backend"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["forms", "backend", "memory"])]
     matrices: Option<PathBuf>,
     #[command(flatten)]
     common: Common,

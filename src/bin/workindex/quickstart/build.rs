@@ -61,7 +61,7 @@ pub fn index(encoder: &Encoder, dir: Option<&Path>, console: &Console) -> Outcom
     if is_new {
         console.note("embedding the labels of the ontology …");
     }
-    let options = IngestOptions { forms: Forms::All };
+    let options = IngestOptions { forms: Forms::All, ..Default::default() };
     let start = Instant::now();
     let report = writer.ingest(&release, &options, &console.monitor())?;
     console.check()?;
