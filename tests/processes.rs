@@ -1,57 +1,21 @@
 //! Processes beside each other: one writes, the others read on; a second writer is told so at once; and a writer that
 //! is killed at any moment leaves the old state or the new one, which opens by itself.
-//!
-//! Children are this very test binary, started again with the role in an environment variable.
 
 mod common;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use common::children::{child, heard, role, say};
 use common::*;
 use workindex::{Error, IndexWriter, Monitor, Release, WorkIndex};
-
-const ROLE: &str = "WORKINDEX_TEST_ROLE";
-const INDEX: &str = "WORKINDEX_TEST_INDEX";
-const STEP: &str = "WORKINDEX_TEST_STEP";
-
-/// Starts this binary again in a role.
-fn child(role: &str, index: &Path, step: u64) -> (Child, BufReader<ChildStdout>) {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["child_process", "--exact", "--nocapture", "--test-threads", "1"]);
-    command.env(ROLE, role).env(INDEX, index).env(STEP, step.to_string());
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let out = BufReader::new(child.stdout.take().unwrap());
-    (child, out)
-}
-
-/// The next line that a child says to its parent, after what the test harness says; none when it is gone.
-fn heard(out: &mut BufReader<ChildStdout>) -> Option<String> {
-    let mut line = String::new();
-    while out.read_line(&mut line).ok()? > 0 {
-        // The harness writes `test child_process ... ` without a line end before the first one.
-        if let Some((_, said)) = line.split_once("says: ") {
-            return Some(said.trim_end().to_string());
-        }
-        line.clear();
-    }
-    None
-}
-
-fn say(line: impl std::fmt::Display) {
-    println!("says: {line}");
-    std::io::stdout().flush().unwrap();
-}
 
 /// Not a test of its own: what the children of the other tests do.
 #[test]
 fn child_process() {
-    let Ok(role) = std::env::var(ROLE) else { return };
-    let path = std::path::PathBuf::from(std::env::var_os(INDEX).unwrap());
+    let Some((role, path, step)) = role() else { return };
     match role.as_str() {
         "second-writer" => match WorkIndex::writer(&path) {
             Err(Error::Locked { .. }) => say("locked"),
@@ -59,7 +23,7 @@ fn child_process() {
         },
         "peek" => say(versions(&WorkIndex::open(&path).unwrap())),
         "reader" => read_on(&path),
-        "writer" => write_on(&path, std::env::var(STEP).unwrap().parse().unwrap()),
+        "writer" => write_on(&path, step),
         "creator" => {
             for n in 0.. {
                 drop(list_index(&path.join(format!("{n}.index"))));
@@ -340,46 +304,4 @@ fn readers_go_on_when_the_writer_dies() {
         assert!(index.refresh().unwrap());
         assert_eq!(versions(index), "1,2");
     }
-}
-
-/// Without write permission an index is read like any other; after a crash its reader is told what is needed.
-#[cfg(unix)]
-#[test]
-fn a_reader_without_write_permission_gets_service_or_an_explanation() {
-    use std::os::unix::fs::PermissionsExt;
-    let (_folder, path) = scratch();
-    let mut writer = list_index(&path);
-    ingest_list(&mut writer, &list_release("1", &["weld"]));
-    writer.commit().unwrap();
-    drop(writer);
-    let set = |writable: bool| {
-        let modes = if writable { (0o755, 0o644) } else { (0o555, 0o444) };
-        let permissions = std::fs::Permissions::from_mode;
-        std::fs::set_permissions(&path, permissions(modes.0)).unwrap();
-        std::fs::set_permissions(path.join("segments"), permissions(modes.0)).unwrap();
-        std::fs::set_permissions(path.join("catalog.redb"), permissions(modes.1)).unwrap();
-    };
-    set(false);
-    assert_intact(&WorkIndex::open(&path).unwrap());
-    if std::fs::OpenOptions::new().write(true).open(path.join("catalog.redb")).is_ok() {
-        eprintln!("skipped in part: permissions mean nothing to this user");
-        set(true);
-        return;
-    }
-    assert!(matches!(WorkIndex::writer(&path), Err(Error::Io { .. })));
-    set(true);
-    let (mut writer, mut out) = child("idle-writer", &path, 0);
-    assert_eq!(heard(&mut out).as_deref(), Some("ready"));
-    writer.kill().unwrap();
-    writer.wait().unwrap();
-    set(false);
-    match WorkIndex::open(&path) {
-        Ok(index) => assert_intact(&index),
-        Err(error) => {
-            eprintln!("told: {error}");
-            assert!(matches!(error, Error::Interrupted { .. }), "{error}");
-        }
-    }
-    set(true);
-    assert_intact(&WorkIndex::open(&path).unwrap());
 }

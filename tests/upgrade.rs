@@ -178,7 +178,8 @@ fn a_newer_version_is_refused_with_the_reason() {
     txn.open_table(meta).unwrap().insert("format", 99).unwrap();
     txn.commit().unwrap();
     drop(db);
-    let errors = [WorkIndex::open(&path).unwrap_err(), WorkIndex::writer(&path).unwrap_err(), upgrade(&path).unwrap_err()];
+    let errors =
+        [WorkIndex::open(&path).unwrap_err(), WorkIndex::writer(&path).unwrap_err(), upgrade(&path).unwrap_err()];
     for error in errors {
         assert!(matches!(error, Error::Version { found: 99, .. }), "{error:?}");
         assert!(error.to_string().contains("newer version of workindex"), "{error}");

@@ -134,7 +134,11 @@ impl WorkIndex {
     /// As [`IndexWriter::open`]; [`Error::Version`] for an index by a newer version; [`Error::Encoder`] for a model that this
     /// version applies in another way; [`Error::Corrupt`], [`Error::Cancelled`]. The index is as it was then.
     pub fn upgrade(path: impl AsRef<Path>, monitor: &Monitor) -> Result<UpgradeReport> {
-        upgrade(Paths::new(path.as_ref()), &encoders::ModelFiles, monitor)
+        Self::upgrade_at(Paths::new(path.as_ref()), monitor)
+    }
+
+    fn upgrade_at(paths: Paths, monitor: &Monitor) -> Result<UpgradeReport> {
+        upgrade(paths, &encoders::ModelFiles, monitor)
     }
 
     /// Moves to the state committed last, and says whether that is a newer one. Spaces opened before stay as they are.

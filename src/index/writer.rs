@@ -23,7 +23,7 @@ use crate::token_matrix::TokenMatrix;
 /// Changes are collected until [`commit`](Self::commit), which makes them durable and visible together. Dropping the
 /// writer, or an error in the middle of an operation, forgets all changes since the last commit; an argument that is
 /// refused at once (an unknown space, matrices that do not fit) forgets nothing. After an error of the medium or the
-/// catalog the writer answers everything with [`Error::Poisoned`].
+/// catalog, or a panic of a progress callback, the writer answers everything with [`Error::Poisoned`].
 ///
 /// ```no_run
 /// use workindex::{Encoder, IngestOptions, Monitor, WorkIndex, esco};
@@ -115,7 +115,7 @@ impl IndexWriter {
         encoder.take_if(|loaded| *loaded.fingerprint().as_bytes() != record.fingerprint);
         let mut embed =
             WithEncoder { folder: &folder, record: &record, profile: profile.as_ref(), encoder, backend: *backend };
-        ingest::ingest(store, release, options, &mut embed, monitor)
+        store.unwinding(|store| ingest::ingest(store, release, options, &mut embed, monitor))
     }
 
     /// Embeds every surface form of every release with another encoder, and makes it the one that embeds new texts. Its model
@@ -151,7 +151,7 @@ impl IndexWriter {
             backend: self.backend,
         };
         let successor = Successor { record: record.clone(), model: (checkpoint.dir(), checkpoint.files()) };
-        let report = reindex::reindex(&mut self.store, &successor, &mut embed, options, monitor)?;
+        let report = self.store.unwinding(|store| reindex::reindex(store, &successor, &mut embed, options, monitor))?;
         self.encoder = Some(encoder.clone());
         Ok(report)
     }
@@ -193,7 +193,7 @@ impl IndexWriter {
         // Reversed, so that the first of several equal labels is the one that stays.
         let by_label: HashMap<&str, &TokenMatrix> = labels.zip(matrices).rev().collect();
         let mut embed = MadeElsewhere { by_label };
-        ingest::ingest(&mut self.store, release, &IngestOptions::default(), &mut embed, monitor)
+        self.store.unwinding(|store| ingest::ingest(store, release, &IngestOptions::default(), &mut embed, monitor))
     }
 
     /// Forgets a release with all its kinds, by the pinned name of any of its spaces (`esco@1.1.0/skill/en`).
@@ -248,7 +248,7 @@ impl IndexWriter {
     /// # Errors
     /// As [`commit`](Self::commit), and [`Error::Cancelled`].
     pub fn compact(&mut self, monitor: &Monitor) -> Result<Reclaimed> {
-        self.store.compact(monitor)
+        self.store.unwinding(|store| store.compact(monitor))
     }
 }
 

@@ -163,6 +163,17 @@ impl WriteStore {
         result
     }
 
+    /// Runs an operation that calls back into the application. A panic there leaves it half done: its changes are forgotten,
+    /// this writer refuses to go on, and the panic goes on.
+    pub(crate) fn unwinding<T>(&mut self, operation: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| operation(self)));
+        done.unwrap_or_else(|panic| {
+            self.poisoned.get_or_insert_with(|| "a panic in the middle of an operation".to_string());
+            self.discard();
+            std::panic::resume_unwind(panic)
+        })
+    }
+
     fn poison(&mut self, error: &Error) {
         if self.poisoned.is_none() {
             tracing::error!(%error, "the writer failed and refuses to go on");

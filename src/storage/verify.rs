@@ -1,12 +1,15 @@
 //! Reads everything and checks everything.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::catalog::tables::{self, Tables};
-use super::catalog::{AliasList, CatalogRead, EncoderRecord, ReleaseRecord, SegmentRecord, SettingsRecord};
-use super::paths::hex;
+use super::catalog::{
+    AliasList, CatalogRead, EncoderRecord, Overlay, ReleaseRecord, SegmentRecord, SettingsRecord, check_pages,
+    read_header,
+};
+use super::paths::{Paths, hex};
 use super::segment::{Segment, SideKey, text_hash};
 use super::snapshot::Snapshot;
 use crate::error::{Error, Result};
@@ -24,6 +27,9 @@ pub struct VerifyReport {
     pub releases: u64,
     /// Bytes read, segments and encoders.
     pub bytes: u64,
+    /// Whether the checksums of the catalog's pages were compared, all of the same commit. Not so beside a writer that
+    /// commits faster, again and again, than they are read; the other checks do not depend on it.
+    pub catalog_compared: bool,
 }
 
 impl VerifyReport {
@@ -79,11 +85,27 @@ fn check(snapshot: &Snapshot, models: &dyn Models, monitor: &Monitor, fails: boo
         fails,
     };
     check.total = check.total_bytes();
+    check.catalog_pages()?;
     check.segments()?;
     check.embeddings()?;
     check.releases()?;
     check.encoders()?;
     Ok(check.report)
+}
+
+/// How often the catalog's pages are read anew because a writer committed meanwhile.
+const CATALOG_ATTEMPTS: usize = 40;
+
+/// Compares the checksums of the catalog's pages; `false` when it changed too much meanwhile to tell.
+fn compare_pages(paths: &Paths, path: &Path) -> Result<bool> {
+    let reading = || Error::io("read the catalog", path);
+    let (overlay, header) = Overlay::new(paths.files().open_at(path)?).map_err(reading())?;
+    let checked = check_pages(path, overlay);
+    let now = read_header(&mut paths.files().open_at(path)?).map_err(reading())?;
+    match checked {
+        Err(_) if now != header => Ok(false),
+        checked => checked.map(|()| true),
+    }
 }
 
 struct Check<'a> {
@@ -135,6 +157,25 @@ impl Check<'_> {
         self.report.bytes += bytes;
         self.monitor.report(Stage::Verifying, self.report.bytes, self.total);
         self.monitor.check()
+    }
+
+    /// Every page of the catalog has its checksum. Reading takes pages as they are, so that one damaged with luck is
+    /// another sound catalog, with an entry less.
+    ///
+    /// A writer may commit meanwhile, and then reuse pages of the commit that is being read. The snapshot keeps all pages
+    /// that a reader can reach, but redb's own tables are not among them: so damage counts only while the header stays.
+    fn catalog_pages(&mut self) -> Result<()> {
+        let path = self.snapshot.paths().catalog();
+        for _ in 0..CATALOG_ATTEMPTS {
+            self.monitor.check()?;
+            let compared = compare_pages(self.snapshot.paths(), &path);
+            if !matches!(compared, Ok(false)) {
+                self.report.catalog_compared = true;
+                return self.note(compared).map(drop);
+            }
+        }
+        tracing::warn!(catalog = %path.display(), "a writer commits too often for its pages to be compared");
+        Ok(())
     }
 
     fn segments(&mut self) -> Result<()> {
@@ -190,11 +231,34 @@ impl Check<'_> {
 
     fn releases(&mut self) -> Result<()> {
         let releases = self.snapshot.catalog().releases();
-        for (number, record) in self.note(releases)?.unwrap_or_default() {
+        let Some(releases) = self.note(releases)? else { return Ok(()) };
+        self.strangers(&releases.iter().map(|(number, _)| *number).collect())?;
+        for (number, record) in releases {
             self.monitor.check()?;
             let checked = self.release(number, &record);
             self.note(checked)?;
             self.report.releases += 1;
+        }
+        Ok(())
+    }
+
+    /// What the tables say of releases is of releases that there are.
+    fn strangers(&mut self, releases: &BTreeSet<u32>) -> Result<()> {
+        let catalog = self.snapshot.catalog();
+        let mut strangers = 0u64;
+        let mut count = |release: u32| {
+            strangers += u64::from(!releases.contains(&release));
+            Ok(())
+        };
+        let read = catalog
+            .entries(tables::SPACES, .., |(release, _), _| count(release))
+            .and_then(|()| catalog.entries(tables::ALIASES, .., |(release, _), _| count(release)))
+            .and_then(|()| catalog.entries(tables::DETAILS, .., |(release, _, _), _| count(release)))
+            .and_then(|()| catalog.entries(tables::ATTRIBUTES, .., |(release, _, _), _| count(release)))
+            .and_then(|()| catalog.entries(tables::RELATIONS, .., |release, _| count(release)));
+        self.note(read)?;
+        if strangers > 0 {
+            self.wrong(self.snapshot.paths().catalog(), format!("{strangers} entries belong to no release"));
         }
         Ok(())
     }

@@ -94,46 +94,6 @@ fn a_second_writer_is_told_at_once_and_readers_are_not_disturbed() {
     ok(&["compact", index.path()]);
 }
 
-/// Whether this process, and so its children, ignores interruptions or hang-ups: as under `nohup`.
-#[cfg(unix)]
-fn ignores_signals() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    // Bit n - 1 stands for signal n: 1 hang-up, 2 interruption, 15 termination.
-    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 0x4003 != 0)
-}
-
-/// The program works on more than it can finish, and gets Ctrl-C.
-#[cfg(unix)]
-#[test]
-fn an_interrupted_ingest_changes_nothing() {
-    use std::process::{Command, Stdio};
-    if ignores_signals() {
-        eprintln!("skipped: signals are ignored here");
-        return;
-    }
-    let index = Fresh::new();
-    let before = ok(&["info", index.path(), "--json"]);
-    let folder = tempfile::tempdir().unwrap();
-    let table = folder.path().join("long.txt");
-    let labels: String = (0..400_000).map(|n| format!("label number {n} of a very long list of labels\n")).collect();
-    std::fs::write(&table, labels).unwrap();
-    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("workindex"))
-        .args(["ingest", "table", index.path(), table.to_str().unwrap(), "--space", "ours/skill/en"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(1500));
-    assert!(child.try_wait().unwrap().is_none(), "it should still be at work");
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130));
-    assert!(stderr(&output).contains("nothing was changed"), "{}", stderr(&output));
-    assert_eq!(ok(&["info", index.path(), "--json"]), before);
-    ok(&["compact", index.path()]);
-}
-
 #[test]
 fn output_to_a_full_disk_is_a_failure() {
     let Ok(full) = std::fs::File::options().write(true).open("/dev/full") else {

@@ -8,6 +8,7 @@ mod encoders;
 mod explain;
 mod failures;
 mod ingest;
+mod interrupted;
 mod rank;
 mod reindex;
 mod releases;

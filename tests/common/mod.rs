@@ -1,6 +1,7 @@
 //! What the black-box tests share: fixtures, an encoder, small indexes.
 #![allow(dead_code)] // each test binary uses its own part
 
+pub mod children;
 pub mod synthetic;
 
 use std::path::{Path, PathBuf};
@@ -137,6 +138,16 @@ pub fn copy_folder(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), target).unwrap();
         }
     }
+}
+
+/// The sizes of all files below a folder together.
+pub fn size_of_folder(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let size = |entry: std::fs::DirEntry| match entry.file_type().unwrap().is_dir() {
+        true => size_of_folder(&entry.path()),
+        false => entry.metadata().unwrap().len(),
+    };
+    entries.map(size).sum()
 }
 
 /// Asserts that verification finds nothing wrong.

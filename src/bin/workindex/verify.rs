@@ -41,7 +41,11 @@ fn describe(args: &Args, report: &VerifyReport, time: Duration) -> String {
         units::duration(time)
     );
     if report.is_intact() {
-        return format!("{index} is intact: {read}");
+        let busy = match report.catalog_compared {
+            true => "",
+            false => "; a writer kept committing, so that the checksums of the catalog's pages were not compared",
+        };
+        return format!("{index} is intact: {read}{busy}");
     }
     let mut text = format!("{index} is damaged: {}; {read}", units::counted(report.problems.len(), "problem"));
     for problem in &report.problems {
@@ -62,5 +66,6 @@ fn as_json(report: &VerifyReport) -> serde_json::Value {
         "segments": report.segments,
         "releases": report.releases,
         "bytes": report.bytes,
+        "catalog_compared": report.catalog_compared,
     })
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::scenario::{INDEX, Scenario, Stage, matrix};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::index::{EncoderInfo, IndexWriter, WorkIndex};
 use crate::late_interaction::Rule;
 use crate::monitor::Monitor;
@@ -24,8 +24,19 @@ impl State {
         if !path.exists() {
             return Self("none".to_string());
         }
-        let index = WorkIndex::open(&path).unwrap_or_else(|error| panic!("{error}"));
+        let index = match WorkIndex::open(&path) {
+            Err(Error::Version { .. }) => return Self::of_old(folder),
+            opened => opened.unwrap_or_else(|error| panic!("{error}")),
+        };
         Self::read(&index).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// That of an index of an older version: what a reader would see after an upgrade, of which this is not the state.
+    fn of_old(folder: &Path) -> Self {
+        let upgraded = scratch();
+        copy(folder, upgraded.path());
+        WorkIndex::upgrade(upgraded.path().join(INDEX), &Monitor::silent()).unwrap();
+        Self(format!("not upgraded: {}", Self::of(upgraded.path()).0))
     }
 
     /// What a reader sees, if it sees anything.
@@ -78,6 +89,11 @@ pub(super) fn assert_survived(folder: &Path, allowed: &[State], what: &str) {
     assert_makers_clean_up(folder, what);
     if !path.exists() {
         return;
+    }
+    let mut found = found;
+    if let Err(Error::Version { .. }) = WorkIndex::open(&path) {
+        WorkIndex::upgrade(&path, &Monitor::silent()).unwrap();
+        found = State::of(folder);
     }
     let index = WorkIndex::open(&path).unwrap();
     assert_intact(&index, what);

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::oracle::copy;
 use crate::encoder::{DeclaredEncoder, Encoder};
 use crate::error::Result;
 use crate::index::{IndexWriter, IngestOptions, ReindexOptions, WorkIndex};
@@ -79,6 +80,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "compact", prepare: with_garbage, steps: &[compact, drop_third, compact] },
     Scenario { name: "reindex", prepare: with_one, steps: &[reindex, collect, reindex_back, compact] },
     Scenario { name: "leftovers", prepare: with_leftovers, steps: &[collect, ingest_second] },
+    Scenario { name: "upgrade", prepare: with_old, steps: &[upgrade, upgrade] },
     Scenario { name: "backup", prepare: with_source, steps: &[backup, drop_first] },
     Scenario { name: "discarded", prepare: with_one, steps: &[abort, ingest_second, cancel, drop_first] },
 ];
@@ -148,6 +150,10 @@ fn compact(stage: &mut Stage) -> Result<()> {
     stage.writer()?.compact(&Monitor::silent()).map(drop)
 }
 
+fn upgrade(stage: &mut Stage) -> Result<()> {
+    WorkIndex::upgrade_at(stage.paths.clone(), &Monitor::silent()).map(drop)
+}
+
 /// Copies the index beside the place of the scenario's to that place.
 fn backup(stage: &mut Stage) -> Result<()> {
     let source = stage.paths.at(&stage.paths.root().with_file_name(SOURCE));
@@ -202,6 +208,20 @@ fn with_leftovers(folder: &Path) {
     let segments = folder.join(INDEX).join("segments");
     std::fs::write(segments.join(".staged-7"), b"half a segment").unwrap();
     std::fs::write(segments.join(format!("{}.seg", "5e".repeat(32))), b"never committed").unwrap();
+}
+
+/// An index of the first version of the format.
+fn with_old(folder: &Path) {
+    let frozen = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/old-index/catalog1-segment1");
+    let paths = Paths::new(&folder.join(INDEX));
+    std::fs::create_dir_all(paths.segments()).unwrap();
+    copy(&frozen.join("segments"), &paths.segments());
+    let catalog = zstd::decode_all(std::fs::File::open(frozen.join("catalog.redb.zst")).unwrap()).unwrap();
+    std::fs::write(paths.catalog(), catalog).unwrap();
+    let encoder = tiny_encoder("tiny-bert");
+    let model = paths.encoder(encoder.fingerprint().as_bytes());
+    std::fs::create_dir_all(&model).unwrap();
+    copy(encoder.checkpoint().dir(), &model);
 }
 
 fn with_source(folder: &Path) {

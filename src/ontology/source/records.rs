@@ -10,8 +10,8 @@ use super::meter::Meter;
 use crate::error::{Error, Result};
 use crate::ontology::{DefectKind, ReadReport};
 
-/// Columns of one file: the widest of ESCO and O*NET has 14.
-const MAX_COLUMNS: usize = 1_000;
+/// Columns of one file, or keys of one object: the widest file of ESCO and O*NET has 14 columns.
+pub(super) const MAX_COLUMNS: usize = 1_000;
 /// Rows of one file.
 pub(super) const MAX_ROWS: u64 = 10_000_000;
 /// Rows between two looks at the monitor.

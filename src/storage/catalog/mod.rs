@@ -12,6 +12,7 @@
 //! | `limits.rs` | what a release must fit into |
 //! | `old.rs` | records of older versions, for upgrades |
 //! | `codec.rs` | values as bytes |
+//! | `overlay.rs` | comparing the checksums of all pages without writing |
 
 mod aliases;
 mod attributes;
@@ -22,6 +23,7 @@ mod copy;
 mod details;
 mod limits;
 mod old;
+mod overlay;
 mod read;
 mod records;
 mod relations;
@@ -35,6 +37,7 @@ pub(crate) use attributes::AttributeColumn;
 pub(crate) use copy::copy;
 pub(crate) use limits::check_fits;
 pub(crate) use old::{old_encoders, upgrade_encoders};
+pub(crate) use overlay::{Overlay, check_pages, read_header};
 pub(crate) use read::{CatalogRead, Numbered, space_names};
 pub(crate) use records::{EncoderRecord, ReleaseRecord, SegmentRecord, SettingsRecord};
 pub(crate) use targets::{FormRef, TargetTable};

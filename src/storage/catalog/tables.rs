@@ -61,7 +61,10 @@ fn is_damage(error: &std::io::Error) -> bool {
 }
 
 /// Runs an operation of redb, which may panic on a file that was damaged since it was written: page checksums are
-/// compared only when redb repairs, and a plain read trusts the pages. Here such a panic becomes [`Error::Corrupt`].
+/// compared only when redb repairs or `verify` asks, and a plain read trusts the pages. Here such a panic becomes [`Error::Corrupt`].
+///
+/// The panic hook prints it all the same. A hook of our own would be one for the whole process, which is the application's;
+/// and comparing all pages first, so that no panic comes, would make opening as slow as reading everything.
 ///
 /// Nothing half-done is used afterwards: a reader has changed nothing, and a writer that gets an error gives its
 /// transaction up.

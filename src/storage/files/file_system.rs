@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt::Debug;
 use std::fs::{self, File, FileType, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
@@ -17,6 +17,9 @@ use crate::mapped_file::MappedFile;
 pub(crate) trait FileSystem: Debug + Send + Sync {
     /// Opens a file for reading from its start.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>>;
+
+    /// Opens a file for reading at any place.
+    fn open_at(&self, path: &Path) -> io::Result<Box<dyn ReadAt>>;
 
     /// Maps a file for reading.
     fn map(&self, path: &Path) -> Result<MappedFile>;
@@ -64,6 +67,11 @@ pub(crate) trait FileSystem: Debug + Send + Sync {
     fn resolve(&self, path: &Path) -> io::Result<PathBuf>;
 }
 
+/// A file that can be read at any place.
+pub(crate) trait ReadAt: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> ReadAt for T {}
+
 /// A file being written for the first time.
 pub(crate) trait NewFile: Write + Send {
     /// Makes the content and size durable.
@@ -76,6 +84,10 @@ pub(crate) struct Disk;
 
 impl FileSystem for Disk {
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(File::open(path)?))
+    }
+
+    fn open_at(&self, path: &Path) -> io::Result<Box<dyn ReadAt>> {
         Ok(Box::new(File::open(path)?))
     }
 

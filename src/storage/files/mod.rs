@@ -15,7 +15,7 @@ use crate::mapped_file::MappedFile;
 
 #[cfg(test)]
 pub(crate) use file_system::open_catalog;
-pub(crate) use file_system::{Disk, FileSystem, NewFile};
+pub(crate) use file_system::{Disk, FileSystem, NewFile, ReadAt};
 
 /// Files reached through a file system: that of the operating system, but for tests.
 #[derive(Debug, Clone)]
@@ -32,6 +32,11 @@ impl Files {
     #[cfg(test)]
     pub(crate) fn through(file_system: Arc<dyn FileSystem>) -> Self {
         Self(file_system)
+    }
+
+    /// Opens a file for reading at any place.
+    pub(crate) fn open_at(&self, path: &Path) -> Result<Box<dyn ReadAt>> {
+        self.0.open_at(path).map_err(Error::io("open", path))
     }
 
     /// Maps a file that nobody writes in place.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{File, FileType};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use redb::{BackendError, Builder, Database, DatabaseError, ReadOnlyDatabase, Sto
 use super::operation::{Gate, Operation, Refusal};
 use crate::error::{Error, Result};
 use crate::mapped_file::MappedFile;
-use crate::storage::files::{Disk, FileSystem, Files, NewFile, open_catalog};
+use crate::storage::files::{Disk, FileSystem, Files, NewFile, ReadAt, open_catalog};
 
 /// Files of the operating system, each operation on which passes a gate.
 pub(crate) fn gated(gate: Arc<dyn Gate>) -> Files {
@@ -39,6 +39,11 @@ impl FileSystem for Gated {
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
         self.pass(Operation::Open(path.to_path_buf()))?;
         Ok(Box::new(self.opened(path, Disk.open(path)?)))
+    }
+
+    fn open_at(&self, path: &Path) -> io::Result<Box<dyn ReadAt>> {
+        self.pass(Operation::Open(path.to_path_buf()))?;
+        Ok(Box::new(self.opened(path, Disk.open_at(path)?)))
     }
 
     fn map(&self, path: &Path) -> Result<MappedFile> {
@@ -141,6 +146,19 @@ impl Read for Opened<Box<dyn Read + Send>> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.pass(Operation::Read).map_err(|refusal| refusal.error)?;
         self.file.read(buffer)
+    }
+}
+
+impl Read for Opened<Box<dyn ReadAt>> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.pass(Operation::Read).map_err(|refusal| refusal.error)?;
+        self.file.read(buffer)
+    }
+}
+
+impl Seek for Opened<Box<dyn ReadAt>> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
     }
 }
 

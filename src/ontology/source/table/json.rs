@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::columns::{ALTERNATIVE_LABELS, DESCRIPTION, ID, KIND, LABEL, fold_header, split_labels};
 use super::plain::TextLines;
 use crate::error::Result;
+use crate::ontology::source::records::MAX_COLUMNS;
 use crate::ontology::{Concept, Kind, ReleaseBuilder, SpaceName};
 
 /// A key and what is wrong with its value.
@@ -18,6 +19,9 @@ pub(super) fn read(mut lines: TextLines, space: &SpaceName, builder: &mut Releas
             Ok(object) => object,
             Err(error) => return Err(lines.error(None, format!("not a JSON object on one line: {error}"))),
         };
+        if object.len() > MAX_COLUMNS {
+            return Err(lines.error(None, format!("{} keys; at most {MAX_COLUMNS}", object.len())));
+        }
         match concept(object, space.kind()) {
             Ok(concept) => _ = builder.add(concept, &file, number),
             Err((key, problem)) => return Err(lines.error(Some(&key), problem)),
