@@ -71,11 +71,19 @@ fn the_format_of_today_opens_for_ever() {
     let index = WorkIndex::open(&path).unwrap();
     assert_intact(&index);
     assert_answers_are_golden(name, &index);
-    let before = std::fs::read(path.join("catalog.redb")).unwrap();
+    let (before, files) = (index.info().unwrap(), contents(&path));
     let report = upgrade(&path).unwrap();
     assert_eq!((report.from, report.to, report.segments), (version, version, 0));
-    assert_eq!(index.info().unwrap().releases.len(), 3);
-    assert_eq!(std::fs::metadata(path.join("catalog.redb")).unwrap().len(), before.len() as u64);
+    // Nothing was committed and no file touched. redb may cut free pages off the catalog's end when it closes it.
+    assert!(!index.refresh().unwrap());
+    let after = index.info().unwrap();
+    assert_eq!(
+        (after.generation, &after.releases, &after.encoders),
+        (before.generation, &before.releases, &before.encoders)
+    );
+    assert_eq!((before.releases.len(), contents(&path)), (3, files));
+    assert_intact(&index);
+    assert_answers_are_golden(name, &index);
 }
 
 #[test]

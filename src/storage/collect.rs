@@ -208,6 +208,11 @@ impl Copier {
             return Err(Error::corrupt(&path, format!("rows of {} values", self.dim), segment.dim().to_string()));
         }
         for (&form, &run) in forms {
+            // A form has at least one row; nothing but a damaged catalog names one that is not there.
+            if segment.rows(form).is_empty() {
+                let expected = format!("a form of segment {number}");
+                return Err(Error::corrupt(&store.paths().catalog(), expected, format!("form {form}")));
+            }
             self.builder.push_stored(run, segment, form)?;
             self.waiting.push((FormRef { segment: number, form }, segment.text_hash(form)));
             if self.builder.payload_bytes() >= SEGMENT_BYTES {
@@ -228,5 +233,42 @@ impl Copier {
             self.embeddings.insert(text, new);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ontology::{Concept, Forms, Kind, ReleaseBuilder};
+    use crate::storage::Paths;
+    use crate::storage::catalog::EncoderRecord;
+    use crate::storage::segment::text_hash;
+    use crate::token_matrix::TokenMatrix;
+
+    /// A catalog whose pages are sound and that names a form which its segment does not have.
+    #[test]
+    fn a_form_that_is_not_there_is_damage_and_not_copied() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::new(&folder.path().join("index"));
+        let record = EncoderRecord { fingerprint: [7; 32], name: "by hand".to_string(), dim: 4, settings: None };
+        for beyond in [2, 15, 16, u32::MAX] {
+            let mut store = match paths.files().exists(paths.root()).unwrap() {
+                true => WriteStore::open(paths.clone()).unwrap(),
+                false => WriteStore::create(paths.clone(), &record, None).unwrap(),
+            };
+            let mut builder = SegmentBuilder::new([7; 32], 4).unwrap();
+            for form in 0..2 {
+                let matrix = TokenMatrix::new(4, vec![beyond as f32, form as f32, 1.0, 2.0]).unwrap();
+                builder.push(0, text_hash(&format!("{beyond}, {form}"), &None), &matrix).unwrap();
+            }
+            let segment = store.stage(0, builder).unwrap()[0].segment;
+            let mut release = ReleaseBuilder::new("list", &beyond.to_string(), "en").unwrap();
+            release.add(Concept::new("id", Kind::SKILL, "weld"), "list", 1);
+            let place = |_: &Kind, _: &str| Some(FormRef { segment, form: beyond });
+            store.catalog().unwrap().put_release(&release.finish().0, Forms::All, 0, &place).unwrap();
+            assert!(store.commit().unwrap());
+            let refused = store.compact(&Monitor::silent());
+            assert!(matches!(&refused, Err(Error::Corrupt { path, .. }) if *path == paths.catalog()), "{refused:?}");
+        }
     }
 }

@@ -104,7 +104,7 @@ impl MakingDir {
     pub(crate) fn finish(mut self) -> Result<PathBuf> {
         self.files.sync_dir(&self.path)?;
         if self.files.exists(&self.to)? {
-            self.files.remove_empty_dir(&self.to)?;
+            self.files.remove_empty_dir(&self.to).map_err(|error| or_mounted(error, &self.to))?;
         }
         self.files.rename(&self.path, &self.to)?;
         self.finished = true;
@@ -125,6 +125,18 @@ impl Drop for MakingDir {
         if let Err(error) = self.remove() {
             tracing::warn!(%error, "what a creation left stays behind until the next one");
         }
+    }
+}
+
+/// A file system is mounted at an empty folder that is in use: nothing can be moved into its place, only into it.
+fn or_mounted(error: Error, to: &Path) -> Error {
+    match error {
+        Error::Io { action, path, source } if source.kind() == std::io::ErrorKind::ResourceBusy => {
+            let inside = to.join("work.index");
+            let problem = format!("it is a mount point or in use; choose a folder inside it, as {}", inside.display());
+            Error::io(action, &path)(std::io::Error::new(source.kind(), problem))
+        }
+        error => error,
     }
 }
 
@@ -162,6 +174,16 @@ mod tests {
         assert_eq!(living.finish().unwrap(), at("a.index"));
         assert_eq!(names(folder.path()), [".workindex-creating-unlocked", "a.index"]);
         assert!(matches!(files.make_dir(&at("a.index")), Err(Error::AlreadyExists { .. })));
+    }
+
+    #[test]
+    fn a_mount_point_is_told_from_other_reasons() {
+        let to = Path::new("mounted");
+        let refused = |kind| or_mounted(Error::io("remove", to)(std::io::Error::from(kind)), to).to_string();
+        let busy = refused(std::io::ErrorKind::ResourceBusy);
+        assert!(busy.starts_with("cannot remove mounted: it is a mount point"), "{busy}");
+        assert!(busy.contains("work.index"), "{busy}");
+        assert!(!refused(std::io::ErrorKind::PermissionDenied).contains("mount point"));
     }
 
     #[test]

@@ -207,3 +207,80 @@ fn parse(archive: &[u8]) -> std::result::Result<OldHeader, String> {
     aligned.extend_from_slice(archive);
     rkyv::from_bytes::<OldHeader, rkyv::rancor::Error>(&aligned).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::segment::{Segment, SegmentBuilder};
+
+    /// Segments as commit 237beb0 wrote them.
+    fn frozen() -> Vec<std::path::PathBuf> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/old-index/catalog1-segment1/segments");
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+
+    fn hash_of(path: &Path) -> [u8; 32] {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        *blake3::Hash::from_hex(name).unwrap().as_bytes()
+    }
+
+    /// What is stored of some rows: both planes, and the bits of norm, scale and residual.
+    fn stored(planes: Planes, rows: &[usize]) -> Vec<(Vec<i8>, Vec<i8>, [u32; 3])> {
+        let one = |&row: &usize| {
+            let (mut hi, mut lo) = (vec![0; planes.dim], vec![0; planes.dim]);
+            let beside = planes.read_quantized(row, &mut hi, &mut lo);
+            (hi, lo, [beside.norm, beside.scale, beside.residual].map(f32::to_bits))
+        };
+        rows.iter().map(one).collect()
+    }
+
+    #[test]
+    fn every_number_of_a_form_survives_its_copy_into_the_layout_of_today() {
+        let (files, folder) = (Files::default(), tempfile::tempdir().unwrap());
+        let mut forms = 0;
+        for (at, path) in frozen().iter().enumerate() {
+            let old = OldSegment::open(&files, path, &hash_of(path)).unwrap();
+            old.verify(&mut |_| Ok(())).unwrap();
+            let mut builder = SegmentBuilder::new(old.header.encoder, old.dim()).unwrap();
+            (0..old.header.n_forms).for_each(|form| builder.push_stored(form % 3, &old, form).unwrap());
+            let copy = folder.path().join(at.to_string());
+            let written = builder.finish(&files, &copy).unwrap();
+            let new = Segment::open(&files, &copy, &written.hash).unwrap();
+            new.verify(|_| Ok(())).unwrap();
+            assert_eq!((new.n_rows(), new.n_forms()), (old.header.n_rows, old.header.n_forms));
+            for (form, place) in (0..).zip(written.places) {
+                let rows: Vec<usize> = new.rows_of(place).collect();
+                assert_eq!(stored(old.tokens(), &old.rows(form)), stored(new.tokens(), &rows), "form {form}");
+                assert_eq!(stored(old.pooled(), &[form as usize]), stored(new.pooled(), &[place as usize]));
+                assert_eq!(old.text_hash(form), new.text_hash(place));
+                forms += 1;
+            }
+            assert!(old.rows(old.header.n_forms).is_empty() && old.rows(u32::MAX).is_empty());
+        }
+        assert!(forms > 50, "{forms}");
+    }
+
+    /// As the segments of today: refused when opened, or found by the hash; never a panic.
+    #[test]
+    fn damage_is_refused_or_found() {
+        let (files, folder) = (Files::default(), tempfile::tempdir().unwrap());
+        let frozen = frozen();
+        let path = frozen.iter().min_by_key(|path| std::fs::metadata(path).unwrap().len()).unwrap();
+        let (sound, hash, copy) = (std::fs::read(path).unwrap(), hash_of(path), folder.path().join("damaged"));
+        let is_sound = |bytes: &[u8]| {
+            std::fs::write(&copy, bytes).unwrap();
+            let opened = OldSegment::open(&files, &copy, &hash);
+            opened.and_then(|segment| segment.verify(&mut |_| Ok(()))).is_ok()
+        };
+        assert!(is_sound(&sound));
+        let (header, trailer) = (PREAMBLE + 200, sound.len() - TRAILER);
+        for at in (0..header).chain((header..trailer).step_by(997)).chain(trailer..sound.len()) {
+            let mut damaged = sound.clone();
+            damaged[at] ^= 1 << (at % 8);
+            assert!(!is_sound(&damaged), "byte {at}");
+        }
+        for length in (0..sound.len()).step_by(1009).chain([sound.len() - 1]) {
+            assert!(!is_sound(&sound[..length]), "{length} bytes");
+        }
+    }
+}
