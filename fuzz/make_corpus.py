@@ -3,7 +3,7 @@
 
     python3 fuzz/make_corpus.py
 
-The seed of `segment` is a file that the library makes: see README.md.
+Segments and catalogs need none: their inputs are changes to a sound index.
 """
 import io
 import json

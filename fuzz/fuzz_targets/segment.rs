@@ -1,25 +1,73 @@
 //! A damaged segment file in an index that is otherwise sound: opened, ranked, verified.
 //!
-//! Input: one byte of options, then the file. Unless the options say otherwise, what vouches for the file is made right, so
-//! that the checks behind the hashes are reached: begin and end marks, version, hash of the header, length; the content hash is
-//! the one that the catalog has (which opening compares) or the true one, entered in the catalog too (which verifying needs).
+//! Unless the input says otherwise, what vouches for the file is made right, so that the checks behind the hashes are reached:
+//! begin and end marks, version, hash of the header, length; the content hash is the one that the catalog has (which opening
+//! compares) or the true one, entered in the catalog too (which verifying needs).
 #![no_main]
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use redb::{ConcurrencyMode, Database, ReadableDatabase, TableDefinition};
-use workindex_fuzz::{abort_on_own_panics, ask, list_index, new_folder};
+use workindex_fuzz::{Patch, abort_on_own_panics, ask, list_index, new_folder};
 
 const SEGMENTS: TableDefinition<u32, &[u8]> = TableDefinition::new("segments");
 /// Bytes before the header archive, and after the payload.
 const EDGE: usize = 64;
 
+/// Where the payload begins: after a header archive of far less than a page.
+const PAYLOAD: usize = 4096;
+
+#[derive(Debug, Arbitrary)]
+struct Damage {
+    patches: Vec<(Part, Patch)>,
+    length: Option<u16>,
+    vouch: Vouch,
+}
+
+#[derive(Debug, Arbitrary)]
+enum Part {
+    Preamble,
+    Header,
+    Payload,
+    Trailer,
+}
+
+#[derive(Debug, Arbitrary, PartialEq)]
+enum Vouch {
+    AsItIs,
+    AsInTheCatalog,
+    Truly,
+}
+
+impl Damage {
+    /// The sound file, damaged.
+    fn of(&self, sound: &[u8]) -> Vec<u8> {
+        let mut bytes = sound.to_vec();
+        let header = u32::from_le_bytes(sound[12..16].try_into().unwrap()) as usize;
+        let end = bytes.len() - EDGE;
+        for (part, patch) in &self.patches {
+            patch.apply(match part {
+                Part::Preamble => &mut bytes[..EDGE],
+                Part::Header => &mut bytes[EDGE..EDGE + header],
+                Part::Payload => &mut bytes[PAYLOAD..end],
+                Part::Trailer => &mut bytes[end..],
+            });
+        }
+        if let Some(length) = self.length {
+            bytes.resize(length.into(), 0);
+        }
+        bytes
+    }
+}
+
 /// The index, and what a sound state of it is.
 struct World {
     root: PathBuf,
     catalog: Vec<u8>,
+    segment: Vec<u8>,
     hash: [u8; 32],
     record: (u32, Vec<u8>),
     _folder: tempfile::TempDir,
@@ -45,7 +93,8 @@ fn world() -> &'static World {
         let hex = name.to_str().unwrap().as_bytes();
         let digit = |at: usize| u8::from_str_radix(std::str::from_utf8(&hex[2 * at..2 * at + 2]).unwrap(), 16).unwrap();
         let hash = std::array::from_fn(digit);
-        World { root, catalog, hash, record, _folder: folder }
+        let segment = std::fs::read(path_of(&root, &hash)).unwrap();
+        World { root, catalog, segment, hash, record, _folder: folder }
     })
 }
 
@@ -87,15 +136,19 @@ fn rename_in_catalog(world: &World, hash: &[u8; 32]) {
     txn.commit().unwrap();
 }
 
-fuzz_target!(init: abort_on_own_panics(), |data: &[u8]| {
+/// What takes time is made before inputs are timed.
+fn prepare() {
+    abort_on_own_panics();
+    let _ = world();
+}
+
+fuzz_target!(init: prepare(), |damage: Damage| {
     let world = world();
-    let Some((&options, bytes)) = data.split_first() else { return };
-    let mut bytes = bytes.to_vec();
-    let (as_it_is, truly) = (options & 1 == 1, options & 6 == 6);
+    let mut bytes = damage.of(&world.segment);
     let mut hash = world.hash;
-    if !as_it_is && bytes.len() >= 2 * EDGE {
+    if damage.vouch != Vouch::AsItIs && bytes.len() >= 2 * EDGE {
         vouch_for_header(&mut bytes);
-        if truly {
+        if damage.vouch == Vouch::Truly {
             hash = *blake3::hash(&bytes[..bytes.len() - EDGE]).as_bytes();
             rename_in_catalog(world, &hash);
         }

@@ -36,8 +36,12 @@ fn has_avx512() -> bool {
 /// AMD multiplies twice as many pairs by `vdpbf16ps` in the same time as single values; Intel (Sapphire Rapids) only half as many, so
 /// that widening them is faster. Measured; asking the vendor keeps the choice, and so the bits, the same from run to run.
 pub(super) fn detect() -> [Option<&'static dyn Kernel>; 2] {
-    let plain = has_avx512().then_some(&PLAIN as &dyn Kernel);
-    let with_bf16 = (has_avx512() && is_x86_feature_detected!("avx512bf16")).then_some(&WITH_BF16 as &dyn Kernel);
+    // The vendor is asked last: an interpreter or emulator without the instructions may have no way to tell.
+    if !has_avx512() {
+        return [None, None];
+    }
+    let plain = Some(&PLAIN as &dyn Kernel);
+    let with_bf16 = is_x86_feature_detected!("avx512bf16").then_some(&WITH_BF16 as &dyn Kernel);
     if is_intel() { [plain, with_bf16] } else { [with_bf16, plain] }
 }
 
