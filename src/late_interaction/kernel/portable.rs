@@ -55,7 +55,8 @@ fn simsimd(product: impl FnOnce() -> Option<f64>) -> Option<f64> {
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
-    simsimd(|| f32::dot(a, b)).unwrap_or_else(|| a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum()) as f32
+    simsimd(|| f32::dot(a, b)).unwrap_or_else(|| a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum())
+        as f32
 }
 
 /// Exact: |Σ| ≤ 128 · 127 · 65,536 is within i32, and simsimd's f64 holds every i32.
