@@ -9,16 +9,6 @@ use std::path::Path;
 use common::*;
 use workindex::{Encoder, IndexWriter, Monitor, ReindexOptions, WorkIndex, esco};
 
-/// The bytes of all files below a folder.
-fn bytes_of(folder: &Path) -> u64 {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    let size = |entry: std::fs::DirEntry| match entry.metadata().unwrap() {
-        metadata if metadata.is_dir() => bytes_of(&entry.path()),
-        metadata => metadata.len(),
-    };
-    entries.map(size).sum()
-}
-
 fn promised(path: &Path) -> u64 {
     WorkIndex::open(path).unwrap().info().unwrap().reclaimable_bytes
 }
@@ -27,9 +17,9 @@ fn promised(path: &Path) -> u64 {
 /// off by at most 12 kB and a third of what is left of it. What is promised afterwards is no more than that either.
 #[track_caller]
 fn assert_kept(path: &Path, writer: &mut IndexWriter) -> u64 {
-    let (promise, before) = (promised(path), bytes_of(path));
+    let (promise, before) = (promised(path), size_of_folder(path));
     let reclaimed = writer.compact(&Monitor::silent()).unwrap();
-    let given = before.saturating_sub(bytes_of(path));
+    let given = before.saturating_sub(size_of_folder(path));
     let tolerance = (12 << 10) + std::fs::metadata(path.join("catalog.redb")).unwrap().len() / 3;
     assert!(promise.abs_diff(given) <= tolerance, "{promise} promised, {given} given back, to within {tolerance}");
     assert!(reclaimed.bytes.abs_diff(given) <= tolerance, "{reclaimed:?}, {given} given back");

@@ -62,11 +62,9 @@ fn rankings(index: &WorkIndex, spaces: &[&str]) -> Vec<Ranking> {
     all
 }
 
-fn names_in(path: &Path, folder: &str) -> Vec<String> {
-    let entries = std::fs::read_dir(path.join(folder)).unwrap();
-    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
+/// The names of the folders of model files.
+fn models(path: &Path) -> Vec<String> {
+    names(&path.join("encoders"))
 }
 
 /// What a fresh index with an encoder answers.
@@ -102,7 +100,7 @@ fn a_reindexed_index_answers_as_one_made_with_the_new_encoder() {
         writer.compact(&Monitor::silent()).unwrap();
         index.refresh().unwrap();
         assert_eq!(rankings(&index, &SPACES), new);
-        assert_eq!(names_in(&path, "encoders"), [encoder.fingerprint().to_string()]);
+        assert_eq!(models(&path), [encoder.fingerprint().to_string()]);
         let info = index.info().unwrap();
         assert_eq!((info.encoders.len(), info.dead_surface_forms), (1, 0));
         assert_intact(&index);
@@ -115,13 +113,13 @@ fn nothing_is_visible_before_the_commit_and_nothing_is_left_of_what_was_given_up
     let mut writer = index_with(&path, &tiny("tiny-bert"));
     let index = WorkIndex::open(&path).unwrap();
     let (before, info) = (rankings(&index, &SPACES), index.info().unwrap());
-    let files = (segment_names(&path), names_in(&path, "encoders"));
+    let files = (segment_names(&path), models(&path));
     reindex(&mut writer, &tiny("tiny-mpnet"));
     assert_ne!(segment_names(&path), files.0, "something is staged");
     assert!(!index.refresh().unwrap());
     assert_eq!(rankings(&index, &SPACES), before);
     writer.abort();
-    assert_eq!((segment_names(&path), names_in(&path, "encoders")), files);
+    assert_eq!((segment_names(&path), models(&path)), files);
     assert!(!writer.commit().unwrap());
     assert_eq!(writer.collect().unwrap(), workindex::Reclaimed::default());
     index.refresh().unwrap();
@@ -153,14 +151,14 @@ fn a_cancelled_reindexing_leaves_the_old_state_and_the_writer_goes_on() {
     let mut writer = index_with(&path, &tiny("tiny-bert"));
     let index = WorkIndex::open(&path).unwrap();
     let before = rankings(&index, &SPACES);
-    let files = (segment_names(&path), names_in(&path, "encoders"));
+    let files = (segment_names(&path), models(&path));
     let raised = CancelToken::new();
     raised.cancel();
     let monitors = [1, 2, 7, 40].map(cancelled_after).into_iter().chain([Monitor::cancelled_by(raised)]);
     for monitor in monitors {
         let error = writer.reindex(&tiny("tiny-mpnet"), &ReindexOptions::default(), &monitor).unwrap_err();
         assert!(matches!(error, Error::Cancelled), "{error}");
-        assert_eq!((segment_names(&path), names_in(&path, "encoders")), files);
+        assert_eq!((segment_names(&path), models(&path)), files);
         assert!(!writer.commit().unwrap());
     }
     assert!(!index.refresh().unwrap());
@@ -204,7 +202,7 @@ fn readers_rank_with_one_encoder_or_the_other_and_a_pinned_space_stays() {
         readers.into_iter().for_each(|reader| assert!(reader.join().unwrap()[1] > 0));
     });
     // Its segments and its encoder's files have been removed; it has both.
-    assert_eq!(names_in(&path, "encoders"), [new.fingerprint().to_string()]);
+    assert_eq!(models(&path), [new.fingerprint().to_string()]);
     assert_eq!(pinned.rank(QUERIES[0], &RankOptions::full()).unwrap(), before);
     index.refresh().unwrap();
     assert_eq!(pinned.rank(QUERIES[0], &RankOptions::full()).unwrap(), before, "also when its index has moved on");
@@ -262,7 +260,7 @@ fn the_way_back_costs_nothing_until_the_old_encoder_is_collected() {
     index.refresh().unwrap();
     assert_eq!(index.info().unwrap().generation, generation);
     writer.collect().unwrap();
-    assert_eq!(names_in(&path, "encoders"), [first.fingerprint().to_string()]);
+    assert_eq!(models(&path), [first.fingerprint().to_string()]);
     let again = reindex(&mut writer, &second);
     assert_eq!(again.embedded, there.embedded, "all of it was given back");
     writer.commit().unwrap();
@@ -357,5 +355,5 @@ fn a_model_that_has_changed_since_it_was_opened_is_refused() {
     assert!(matches!(&error, Error::Encoder { path, .. } if *path == model), "{error}");
     assert!(error.to_string().contains("have changed"), "{error}");
     assert!(!writer.commit().unwrap());
-    assert_eq!(names_in(&path, "encoders").len(), 1);
+    assert_eq!(models(&path).len(), 1);
 }

@@ -77,7 +77,7 @@ fn sound() -> &'static Path {
         .path()
 }
 
-/// The current folder, made once, with links to what is in the indexes: a page written over them would replace a link.
+/// The current folder, made once, with copies of what is in the indexes.
 fn current() -> &'static Path {
     static CURRENT: OnceLock<tempfile::TempDir> = OnceLock::new();
     CURRENT

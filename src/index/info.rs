@@ -27,12 +27,13 @@ pub struct IndexInfo {
     pub segment_bytes: u64,
     /// Bytes of the catalog.
     pub catalog_bytes: u64,
-    /// Surface forms that no release names: what `compact` would give back.
+    /// Surface forms that no release names.
     pub dead_surface_forms: u64,
     /// Bytes that [`compact`](crate::IndexWriter::compact) would give back: segments and parts of segments that no release names,
     /// encoders that nothing is embedded with, what interrupted writers left behind, and pages of the catalog that hold nothing.
     /// Exact but for the catalog's, which is an estimate, and which can only be given back while no reader has a state of the
-    /// index open; what a writer is making at this moment counts as left behind.
+    /// index open; what a writer is making at this moment, or has
+    /// committed since this state, counts as left behind.
     pub reclaimable_bytes: u64,
 }
 

@@ -14,6 +14,7 @@
 //! | `report.rs` | [`IngestReport`]: what an ingest did |
 //! | `info.rs` | [`IndexInfo`]: what an index holds |
 //! | `encoders.rs` | the encoders inside an index, loaded when a text asks for them |
+//! | `survival/` | tests: crashes, faults, kills |
 
 mod embedding;
 mod encoders;
@@ -46,7 +47,9 @@ use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::ontology::{Release, ReleaseDiff, SpaceName};
 use crate::storage::catalog::CatalogRead;
-use crate::storage::{BackupReport, Paths, ReadStore, Snapshot, UpgradeReport, VerifyReport, backup, upgrade, verify};
+use crate::storage::{
+    BackupReport, Paths, Problem, ReadStore, Snapshot, UpgradeReport, VerifyReport, backup, upgrade, verify,
+};
 use encoders::LoadedEncoders;
 use pool::Pool;
 
@@ -151,8 +154,10 @@ impl WorkIndex {
         let newest = self.inner.store.snapshot()?;
         let newer = newest.catalog().generation()? != pinned.catalog().generation()?;
         let named: Vec<_> = newest.catalog().encoders()?.into_iter().map(|(_, record)| record.fingerprint).collect();
-        self.inner.encoders.retain(&named);
         *pinned = Arc::new(newest);
+        // Whoever loads a model holds the other lock for long: spaces are opened meanwhile.
+        drop(pinned);
+        self.inner.encoders.retain(&named);
         Ok(newer)
     }
 
@@ -238,22 +243,26 @@ impl WorkIndex {
         }
     }
 
-    /// Reads and checks everything in the state committed last: segments against their hashes, records against each
+    /// Reads and checks everything in the state committed last: the catalog's pages against their checksums, segments against their hashes, records against each
     /// other, texts against the hashes beside their token matrices, model files against the encoder's fingerprint.
     ///
     /// # Errors
     /// [`Error::Cancelled`], and what a catalog gives that cannot be read at all; what else is wrong with the index is in
     /// the report.
     pub fn verify(&self, monitor: &Monitor) -> Result<VerifyReport> {
+        let mut before: Vec<Problem> = Vec::new();
         loop {
             let snapshot = self.inner.store.snapshot()?;
             let report = verify(&snapshot, &encoders::ModelFiles, monitor)?;
-            // A writer that collects meanwhile removes files which this state names and the newest does not.
+            // A writer that collects meanwhile removes files which this state names and the newest does not. What is wrong with two
+            // states, one after the other, has no such excuse.
+            let again = report.problems.iter().any(|problem| before.contains(problem));
             let generation = snapshot.catalog().generation();
             let newest = self.inner.store.snapshot()?.catalog().generation();
-            if report.is_intact() || generation.is_err() || newest.is_err() || generation.ok() == newest.ok() {
+            if again || report.is_intact() || generation.is_err() || newest.is_err() || generation.ok() == newest.ok() {
                 return Ok(report);
             }
+            before = report.problems;
         }
     }
 }

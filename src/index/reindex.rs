@@ -121,9 +121,15 @@ fn switch(
 /// The copy in the index must be the model that embeds: its files may have changed since it was opened.
 fn check_copy(store: &WriteStore, record: &EncoderRecord, source: &Path) -> Result<()> {
     let Some(settings) = &record.settings else { return Ok(()) };
-    let found = ModelFiles.fingerprint(&store.encoder_folder(&record.fingerprint), settings)?;
+    let folder = store.encoder_folder(&record.fingerprint);
+    let found = ModelFiles.fingerprint(&folder, settings)?;
     if found == record.fingerprint {
         return Ok(());
+    }
+    if folder == store.paths().encoder(&record.fingerprint) {
+        // Not copied now: the index had this encoder before.
+        let expected = format!("the model with fingerprint {}", hex(&record.fingerprint));
+        return Err(Error::corrupt(&folder, expected, hex(&found)));
     }
     let problem = format!(
         "its files have changed since it was opened: fingerprint {} instead of {}; open it again",

@@ -138,24 +138,24 @@ impl WriteStore {
         let paths = self.paths().clone();
         let unnamed = unnamed(&paths, &self.catalog()?)?;
         let (mut reclaimed, files) = (Reclaimed::default(), paths.files());
+        // What cannot be removed does not undo the commit: a platform may refuse to remove a file that a reader has mapped; the next
+        // collection tries again.
         for name in unnamed.segments {
             let path = paths.segments().join(&name);
-            let bytes = files.size(&path)?;
-            // A platform may refuse to remove a file that a reader has mapped; the next collection tries again.
-            match files.remove_file(&path) {
+            match files.size(&path).and_then(|bytes| files.remove_file(&path).map(|()| bytes)) {
                 Err(error) => tracing::warn!(%error, "a dead segment stays until the next collection"),
-                Ok(()) if name.starts_with(STAGED) => reclaimed.leftovers += 1,
-                Ok(()) => {
+                Ok(_) if name.starts_with(STAGED) => reclaimed.leftovers += 1,
+                Ok(bytes) => {
                     reclaimed.segments += 1;
                     reclaimed.bytes += bytes;
                 }
             }
         }
         for name in unnamed.encoders {
-            let bytes = files.total_bytes(&paths.encoders().join(&name))?;
-            match self.remove_model(&name) {
+            let folder = paths.encoders().join(&name);
+            match files.total_bytes(&folder).and_then(|bytes| self.remove_model(&name).map(|()| bytes)) {
                 Err(error) => tracing::warn!(%error, "the files of a dead encoder stay until the next collection"),
-                Ok(()) => {
+                Ok(bytes) => {
                     reclaimed.leftovers += 1;
                     reclaimed.bytes += bytes;
                 }
@@ -165,7 +165,7 @@ impl WriteStore {
     }
 
     /// Removes a folder of model files. It goes under a staged name first, so that a reader finds all of it or nothing.
-    fn remove_model(&mut self, name: &str) -> Result<()> {
+    pub(super) fn remove_model(&mut self, name: &str) -> Result<()> {
         let folder = self.paths().encoders();
         let removed = if name.starts_with(STAGED) { folder.join(name) } else { self.staged_name(&folder) };
         if !name.starts_with(STAGED) {

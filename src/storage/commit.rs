@@ -13,7 +13,7 @@ use super::catalog::tables::{self, failed, guarded};
 use super::catalog::{self, CatalogRead, CatalogWrite, EncoderRecord, FormRef, SegmentRecord};
 use super::files::Files;
 use super::model_files;
-use super::paths::{Paths, STAGED};
+use super::paths::{Paths, STAGED, hex};
 use super::segment::SegmentBuilder;
 use crate::error::{Error, Result};
 
@@ -60,11 +60,7 @@ impl WriteStore {
 
     /// The same of an index of a version from `oldest` on.
     pub(super) fn open_from(paths: Paths, oldest: u32) -> Result<Self> {
-        let catalog_path = paths.catalog();
-        if !paths.files().exists(&catalog_path)? {
-            let path = paths.root().to_path_buf();
-            return Err(Error::NotAnIndex { path, problem: "it has no catalog.redb".to_string() });
-        }
+        let catalog_path = paths.existing_catalog()?;
         let db = open_catalog(&paths, false)?;
         let (staged, n_staged, changed, poisoned) = Default::default();
         let store = Self { paths, catalog_path, db: Some(db), txn: None, staged, n_staged, changed, poisoned };
@@ -122,13 +118,13 @@ impl WriteStore {
             return Ok(number);
         }
         let to = self.paths.encoder(&record.fingerprint);
+        // Left by a commit that was interrupted, or by a removal: nothing vouches for what is in it.
+        if self.paths.files().exists(&to)? {
+            self.remove_model(&hex(&record.fingerprint))?;
+        }
         let at = self.staged_name(&self.paths.encoders());
         self.change(|store| {
-            // Left by a commit that was interrupted, or by a removal: nothing vouches for what is in it.
             let files = store.paths.files().clone();
-            if files.exists(&to)? {
-                files.remove_dir(&to)?;
-            }
             store.staged.push(Staged { at: at.clone(), to });
             model_files::copy(&files, source, names, &at)?;
             store.catalog()?.put_encoder(record)
@@ -272,11 +268,12 @@ impl WriteStore {
         use redb::CompactionError::{EphemeralSavepointExists, PersistentSavepointExists, TransactionInProgress};
         // Even a transaction that only reads would be in the way.
         self.discard();
-        guarded(&self.catalog_path, || match self.db.as_mut().map(Database::compact) {
+        let compacted = guarded(&self.catalog_path, || match self.db.as_mut().map(Database::compact) {
             Some(Ok(changed)) => Ok(changed),
             Some(Err(PersistentSavepointExists | EphemeralSavepointExists | TransactionInProgress)) | None => Ok(false),
             Some(Err(error)) => Err(failed(&self.catalog_path)(error)),
-        })
+        });
+        compacted.inspect_err(|error| self.poison(error))
     }
 }
 

@@ -14,6 +14,7 @@
 //! | `backup.rs` | a copy of one state, made while a writer works |
 //! | `model_files.rs` | the encoder's files inside the index |
 //! | `paths.rs`, `files/` | names; the one way to files, which tests can replace |
+//! | `simulated/` | for tests: operations on files recorded, refused, killed |
 //!
 //! Storage knows no model: it stores token matrices and an encoder fingerprint.
 

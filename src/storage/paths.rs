@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::files::Files;
+use crate::error::{Error, Result};
 
 /// Files and folders whose names begin like this are being written, and belong to no commit.
 pub(crate) const STAGED: &str = ".staged-";
@@ -44,6 +45,15 @@ impl Paths {
     /// The catalog.
     pub(crate) fn catalog(&self) -> PathBuf {
         self.root.join("catalog.redb")
+    }
+
+    /// The catalog, if one is there.
+    pub(crate) fn existing_catalog(&self) -> Result<PathBuf> {
+        let path = self.catalog();
+        match self.files.exists(&path)? {
+            true => Ok(path),
+            false => Err(Error::NotAnIndex { path: self.root.clone(), problem: "it has no catalog.redb".to_string() }),
+        }
     }
 
     /// The folder of segments.

@@ -124,18 +124,7 @@ struct Filled {
 /// What all tables fill together, in bytes, and what embeddings do.
 fn filled(catalog: &In<ReadTransaction>) -> Result<(u64, Filled)> {
     let embeddings = filled_by(catalog, tables::EMBEDDINGS)?;
-    let all = [
-        filled_by(catalog, tables::META)?,
-        filled_by(catalog, tables::ENCODERS)?,
-        filled_by(catalog, tables::SEGMENTS)?,
-        embeddings,
-        filled_by(catalog, tables::RELEASES)?,
-        filled_by(catalog, tables::SPACES)?,
-        filled_by(catalog, tables::DETAILS)?,
-        filled_by(catalog, tables::ATTRIBUTES)?,
-        filled_by(catalog, tables::RELATIONS)?,
-        filled_by(catalog, tables::ALIASES)?,
-    ];
+    let all = tables::each_table!(filled_by(catalog));
     Ok((all.iter().map(|table| table.bytes).fold(0, u64::saturating_add), embeddings))
 }
 

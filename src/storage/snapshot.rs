@@ -32,11 +32,7 @@ pub(crate) struct ReadStore {
 impl ReadStore {
     /// Opens an index for reading. Works beside a writer, and from a read-only medium.
     pub(crate) fn open(paths: Paths) -> Result<Self> {
-        let path = paths.catalog();
-        if !paths.files().exists(&path)? {
-            let path = paths.root().to_path_buf();
-            return Err(Error::NotAnIndex { path, problem: "it has no catalog.redb".to_string() });
-        }
+        let path = paths.existing_catalog()?;
         let db = match open_catalog(&paths)? {
             Err(DatabaseError::RepairAborted) => reopen_after_crash(&paths)?,
             opened => opened.map_err(failed(&path))?,

@@ -23,9 +23,22 @@ fn what_is_not_understood_has_status_2() {
 #[test]
 fn help_and_version_are_no_failures() {
     assert!(ok(&["--version"]).starts_with("workindex "));
-    for verb in
-        ["quickstart", "init", "ingest", "rank", "explain", "info", "diff", "verify", "drop", "compact", "encoder"]
-    {
+    for verb in [
+        "quickstart",
+        "init",
+        "ingest",
+        "reindex",
+        "rank",
+        "explain",
+        "info",
+        "diff",
+        "verify",
+        "drop",
+        "compact",
+        "backup",
+        "upgrade",
+        "encoder",
+    ] {
         assert!(ok(&["--help"]).contains(verb), "{verb}");
         assert!(ok(&[verb, "--help"]).contains("Usage: workindex"), "{verb}");
     }

@@ -1,4 +1,4 @@
-//! What is done with releases: info, diff, verify, drop, compact.
+//! What is done with releases and whole indexes: info, diff, verify, drop, compact, backup, upgrade.
 
 use crate::support::{Fresh, fails, fixture, json, ok, run, stdout};
 
@@ -85,4 +85,27 @@ fn verify_finds_a_changed_byte() {
     assert_eq!(output.status.code(), Some(1));
     let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!((&report["intact"], report["problems"].as_array().unwrap().len()), (&false.into(), 1));
+}
+
+#[test]
+fn a_backup_is_an_index_and_says_what_is_in_it() {
+    let index = two_releases();
+    let copy = format!("{}.copy", index.path());
+    let said = ok(&["backup", index.path(), &copy]);
+    assert!(said.contains("verified") && said.contains("2 releases") && said.contains("2 segments"), "{said}");
+    assert!(ok(&["verify", &copy]).contains("intact"));
+    let rank = |path: &str| json(&["rank", path, "esco/skill/en", "welder", "--format", "json"]);
+    assert_eq!(rank(&copy), rank(index.path()));
+    assert!(fails(1, &["backup", index.path(), &copy]).contains("already exists"));
+    let report = json(&["backup", index.path(), &format!("{copy}2"), "--json"]);
+    assert_eq!((report["releases"].as_u64(), report["segments"].as_u64()), (Some(2), Some(2)));
+}
+
+#[test]
+fn an_index_of_today_needs_no_upgrade() {
+    let index = Fresh::new();
+    assert!(ok(&["upgrade", index.path()]).contains("already"));
+    let report = json(&["upgrade", index.path(), "--json"]);
+    assert_eq!(report["from"], report["to"]);
+    assert!(fails(1, &["upgrade", "/nowhere/i"]).contains("workindex init"));
 }

@@ -113,7 +113,12 @@ pub fn answers(space: &Space) -> Vec<Ranking> {
 
 /// The names in the folder of segments, sorted.
 pub fn segment_names(index: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(index.join("segments")).unwrap();
+    names(&index.join("segments"))
+}
+
+/// The names in a folder, sorted.
+pub fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
     let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names

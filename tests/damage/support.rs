@@ -80,7 +80,7 @@ pub fn assert_found(index: &WorkIndex, file: &Path, what: impl std::fmt::Display
 
 /// How much is damaged: one of so many places. All of them take hours.
 pub fn one_in(default: usize) -> usize {
-    std::env::var("WORKINDEX_TEST_ONE_IN").ok().and_then(|n| n.parse().ok()).unwrap_or(default)
+    std::env::var("WORKINDEX_TEST_ONE_IN").ok().and_then(|n| n.parse().ok()).filter(|&n| n > 0).unwrap_or(default)
 }
 
 /// A file of which single bytes are damaged and made whole again.

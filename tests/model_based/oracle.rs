@@ -56,7 +56,7 @@ pub fn check(
     }
 }
 
-/// How far a score may be from the reference: what `tests/certified.rs` allows, and that texts embedded in one batch differ
+/// How far a score may be from the reference: a looser bound than that of `tests/certified.rs`, and that texts embedded in one batch differ
 /// a little from the same in another.
 fn budget(rule: &Rule, query: &TokenMatrix, target: &TokenMatrix) -> f64 {
     let delta = (query.dim() as f64).sqrt() / 65_278.0 + 2e-5;

@@ -76,7 +76,7 @@ pub(super) fn assert_says_what_failed(error: &Error, folder: &Path) {
 
 /// What was begun before the failure is never committed after it.
 fn assert_does_not_go_on(stage: &mut Stage) {
-    if let Some(writer) = stage.has_writer() {
+    if let Some(writer) = stage.open_writer() {
         match writer.commit() {
             Ok(false) | Err(Error::Poisoned { .. } | Error::Io { .. } | Error::Catalog { .. }) => {}
             other => panic!("a writer went on after a failure: {other:?}"),

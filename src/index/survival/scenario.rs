@@ -49,7 +49,7 @@ impl Stage {
     }
 
     /// The writer, if there is one.
-    pub(super) fn has_writer(&mut self) -> Option<&mut IndexWriter> {
+    pub(super) fn open_writer(&mut self) -> Option<&mut IndexWriter> {
         self.writer.as_mut()
     }
 
@@ -78,7 +78,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "ingest", prepare: with_one, steps: &[ingest_second, ingest_third_and_replace_first] },
     Scenario { name: "drop", prepare: with_three, steps: &[drop_first, collect, drop_second, collect] },
     Scenario { name: "compact", prepare: with_garbage, steps: &[compact, drop_third, compact] },
-    Scenario { name: "reindex", prepare: with_one, steps: &[reindex, collect, reindex_back, compact] },
+    Scenario { name: "reindex", prepare: with_one, steps: &[reindex, collect, reindex_again, compact] },
     Scenario { name: "leftovers", prepare: with_leftovers, steps: &[collect, ingest_second] },
     Scenario { name: "upgrade", prepare: with_old, steps: &[upgrade, upgrade] },
     Scenario { name: "backup", prepare: with_source, steps: &[backup, drop_first] },
@@ -164,7 +164,7 @@ fn reindex(stage: &mut Stage) -> Result<()> {
     reindex_with(stage, "tiny-bert")
 }
 
-fn reindex_back(stage: &mut Stage) -> Result<()> {
+fn reindex_again(stage: &mut Stage) -> Result<()> {
     reindex_with(stage, "tiny-mpnet")
 }
 

@@ -8,16 +8,8 @@ use crate::error::Result;
 
 /// Copies all tables of a snapshot into a new catalog.
 pub(crate) fn copy(from: &In<'_, ReadTransaction>, to: &CatalogWrite<'_>) -> Result<()> {
-    table(from, to, tables::META)?;
-    table(from, to, tables::ENCODERS)?;
-    table(from, to, tables::SEGMENTS)?;
-    table(from, to, tables::EMBEDDINGS)?;
-    table(from, to, tables::RELEASES)?;
-    table(from, to, tables::SPACES)?;
-    table(from, to, tables::DETAILS)?;
-    table(from, to, tables::ATTRIBUTES)?;
-    table(from, to, tables::RELATIONS)?;
-    table(from, to, tables::ALIASES)
+    tables::each_table!(table(from, to));
+    Ok(())
 }
 
 fn table<K: Key + 'static, V: Value + 'static>(

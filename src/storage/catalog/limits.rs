@@ -12,6 +12,8 @@ use crate::ontology::{Concept, Forms, Kind, Release};
 const MAX_ARCHIVE: usize = i32::MAX as usize;
 /// More than an archive spends on a text beside its bytes: its place and length, and what aligns it.
 const PER_TEXT: usize = 16;
+/// More than the root of an archive and its padding take.
+const ROOT: usize = 64;
 /// More than the archive of a space spends on a concept beside its texts: the ends of id, label and forms.
 const PER_CONCEPT: usize = 12;
 /// Bytes of a reference to a form.
@@ -26,7 +28,8 @@ const PER_RELATION: usize = 9;
 /// # Errors
 /// [`Error::InvalidOption`] that says which of its parts is too large.
 pub(crate) fn check_fits(release: &Release, forms: Forms) -> Result<()> {
-    let limits = Limits { archive: MAX_ARCHIVE, compressed: MAX_RAW };
+    // Every archive has a root, and padding, besides what is counted.
+    let limits = Limits { archive: MAX_ARCHIVE - ROOT, compressed: MAX_RAW - ROOT };
     limits.check(release, forms)
 }
 

@@ -3,7 +3,7 @@
 
 use rkyv::{Archive, Deserialize};
 
-use super::codec::{from_archive, to_archive};
+use super::codec::from_archive;
 use super::read::{CatalogRead, Numbered};
 use super::tables::{self, Tables};
 use super::{CatalogWrite, EncoderRecord, SettingsRecord};
@@ -44,7 +44,7 @@ pub(crate) fn old_encoders(catalog: &impl Tables) -> Result<Vec<Numbered<Encoder
 /// Writes what the encoders' records say in the format of today.
 pub(crate) fn upgrade_encoders(catalog: &CatalogWrite<'_>) -> Result<()> {
     for (number, record) in old_encoders(catalog)? {
-        catalog.replace_encoder(number, to_archive(&record))?;
+        catalog.replace_encoder(number, &record)?;
     }
     Ok(())
 }

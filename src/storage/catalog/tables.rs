@@ -38,6 +38,28 @@ pub(crate) const RELATIONS: Table<u32, Bytes> = TableDefinition::new("relations"
 /// Release number and kind → `AliasList`.
 pub(crate) const ALIASES: Table<(u32, &str), Bytes> = TableDefinition::new("aliases");
 
+/// Calls a function, generic over keys and values, with each table in turn; the results in a list. The only list of all tables.
+macro_rules! each_table {
+    ($visit:ident($($argument:expr),*)) => {{
+        use $crate::storage::catalog::tables::{
+            ALIASES, ATTRIBUTES, DETAILS, EMBEDDINGS, ENCODERS, META, RELATIONS, RELEASES, SEGMENTS, SPACES,
+        };
+        [
+            $visit($($argument,)* META)?,
+            $visit($($argument,)* ENCODERS)?,
+            $visit($($argument,)* SEGMENTS)?,
+            $visit($($argument,)* EMBEDDINGS)?,
+            $visit($($argument,)* RELEASES)?,
+            $visit($($argument,)* SPACES)?,
+            $visit($($argument,)* DETAILS)?,
+            $visit($($argument,)* ATTRIBUTES)?,
+            $visit($($argument,)* RELATIONS)?,
+            $visit($($argument,)* ALIASES)?,
+        ]
+    }};
+}
+pub(crate) use each_table;
+
 /// Says in this crate's words what redb's errors mean for the catalog at a path.
 pub(crate) fn failed<E: Into<redb::Error>>(path: &Path) -> impl FnOnce(E) -> Error + use<'_, E> {
     |source| match source.into() {

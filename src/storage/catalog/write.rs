@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::path::Path;
 
 use redb::{Key, ReadableTable, TableDefinition, Value, WriteTransaction};
-use rkyv::util::AlignedVec;
 
 use super::codec::{CodecError, to_archive, to_compressed};
 use super::details::{BLOCK, Details};
@@ -90,16 +89,8 @@ impl<'a> CatalogWrite<'a> {
         ) -> Result<()> {
             catalog.txn.open_table(table).map(drop).map_err(failed(catalog.path))
         }
-        create(self, tables::META)?;
-        create(self, tables::ENCODERS)?;
-        create(self, tables::SEGMENTS)?;
-        create(self, tables::EMBEDDINGS)?;
-        create(self, tables::RELEASES)?;
-        create(self, tables::SPACES)?;
-        create(self, tables::DETAILS)?;
-        create(self, tables::ATTRIBUTES)?;
-        create(self, tables::RELATIONS)?;
-        create(self, tables::ALIASES)
+        tables::each_table!(create(self));
+        Ok(())
     }
 
     /// The number after the last one of a table.
@@ -134,13 +125,9 @@ impl<'a> CatalogWrite<'a> {
         Ok(number)
     }
 
-    /// Puts another archive in the place of an encoder's record.
-    pub(super) fn replace_encoder(
-        &self,
-        number: u32,
-        archive: std::result::Result<AlignedVec, CodecError>,
-    ) -> Result<()> {
-        self.put(tables::ENCODERS, number, self.encoded(archive)?.as_slice())
+    /// Puts another record in the place of an encoder's.
+    pub(super) fn replace_encoder(&self, number: u32, record: &EncoderRecord) -> Result<()> {
+        self.put(tables::ENCODERS, number, self.encoded(to_archive(record))?.as_slice())
     }
 
     /// Forgets encoders. The caller has seen to it that no segment is by one of them.

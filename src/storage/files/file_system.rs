@@ -1,4 +1,4 @@
-//! What storage asks of an operating system: every file of an index is reached through it.
+//! What storage asks of an operating system.
 
 use std::ffi::OsString;
 use std::fmt::Debug;
@@ -104,8 +104,7 @@ impl FileSystem for Disk {
     }
 
     fn catalog_read_only(&self, path: &Path, builder: &Builder) -> Result<ReadOnlyDatabase, DatabaseError> {
-        check_is_file(path)?;
-        builder.open_read_only_with_backend(FileBackend::new(File::open(path)?)?)
+        builder.open_read_only_with_backend(FileBackend::new(open_catalog_read_only(path)?)?)
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
@@ -168,6 +167,12 @@ pub(crate) fn open_catalog(path: &Path, new: bool) -> io::Result<File> {
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file is empty"));
     }
     Ok(file)
+}
+
+/// A catalog's file, for reading.
+pub(crate) fn open_catalog_read_only(path: &Path) -> io::Result<File> {
+    check_is_file(path)?;
+    File::open(path)
 }
 
 /// Looked at before it is opened, because opening a pipe would wait for whoever writes into it.

@@ -186,6 +186,24 @@ mod tests {
         assert!(!refused(std::io::ErrorKind::PermissionDenied).contains("mount point"));
     }
 
+    /// Who may write beside an index must not get others to remove what they may not.
+    #[cfg(unix)]
+    #[test]
+    fn links_are_removed_and_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("home")).unwrap();
+        std::fs::write(at("home/precious"), "x").unwrap();
+        std::fs::write(at(".workindex-creating-planted.lock"), "").unwrap();
+        std::os::unix::fs::symlink(at("home"), at(".workindex-creating-planted")).unwrap();
+        std::fs::create_dir(at("model")).unwrap();
+        std::os::unix::fs::symlink(at("home"), at("model/inside")).unwrap();
+        drop(Files::default().make_dir(&at("a.index")).unwrap());
+        Files::default().remove_dir(&at("model")).unwrap();
+        assert_eq!(names(folder.path()), ["home"]);
+        assert_eq!(std::fs::read(at("home/precious")).unwrap(), b"x");
+    }
+
     #[test]
     fn many_makers_at_once_do_not_disturb_each_other() {
         let folder = tempfile::tempdir().unwrap();

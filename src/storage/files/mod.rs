@@ -1,5 +1,5 @@
-//! The one place that makes, reads, moves and removes files of an index: every error names its path and what was
-//! attempted.
+//! The one place that makes, reads, moves and removes files of an index, but for reading model files, which is the encoder's
+//! business: every error names its path and what was attempted.
 
 mod file_system;
 mod making;
@@ -13,9 +13,9 @@ use redb::{Builder, Database, DatabaseError, ReadOnlyDatabase};
 use crate::error::{Error, Result};
 use crate::mapped_file::MappedFile;
 
-#[cfg(test)]
-pub(crate) use file_system::open_catalog;
 pub(crate) use file_system::{Disk, FileSystem, NewFile, ReadAt};
+#[cfg(test)]
+pub(crate) use file_system::{open_catalog, open_catalog_read_only};
 
 /// Files reached through a file system: that of the operating system, but for tests.
 #[derive(Debug, Clone)]
@@ -89,8 +89,11 @@ impl Files {
         self.0.remove_dir(path).map_err(Error::io("remove", path))
     }
 
-    /// Removes a folder and all that is in it. Links in it are removed, not followed.
+    /// Removes a folder and all that is in it. Links, the path itself too, are removed and not followed.
     pub(crate) fn remove_dir(&self, path: &Path) -> Result<()> {
+        if !self.is_dir(path)? {
+            return self.remove_file(path);
+        }
         let mut folders = vec![path.to_path_buf()];
         let mut at = 0;
         while let Some(folder) = folders.get(at).cloned() {

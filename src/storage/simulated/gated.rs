@@ -13,7 +13,7 @@ use redb::{BackendError, Builder, Database, DatabaseError, ReadOnlyDatabase, Sto
 use super::operation::{Gate, Operation, Refusal};
 use crate::error::{Error, Result};
 use crate::mapped_file::MappedFile;
-use crate::storage::files::{Disk, FileSystem, Files, NewFile, ReadAt, open_catalog};
+use crate::storage::files::{Disk, FileSystem, Files, NewFile, ReadAt, open_catalog, open_catalog_read_only};
 
 /// Files of the operating system, each operation on which passes a gate.
 pub(crate) fn gated(gate: Arc<dyn Gate>) -> Files {
@@ -64,7 +64,7 @@ impl FileSystem for Gated {
 
     fn catalog_read_only(&self, path: &Path, builder: &Builder) -> Result<ReadOnlyDatabase, DatabaseError> {
         self.pass(Operation::Open(path.to_path_buf()))?;
-        let file = File::open(path)?;
+        let file = open_catalog_read_only(path)?;
         builder.open_read_only_with_backend(self.opened(path, FileBackend::new(file)?))
     }
 
