@@ -9,7 +9,7 @@ use std::path::Path;
 
 use rkyv::{Archive, Deserialize};
 
-use super::layout::{ALIGN, MAGIC, MAX_COUNT, MAX_DIM, PAGE, PREAMBLE, TRAILER};
+use super::layout::{ALIGN, MAX_COUNT, MAX_DIM, PAGE, PREAMBLE, TRAILER};
 use super::planes::Planes;
 use super::stored::{OnRead, StoredForms};
 use super::{TextHash, reader};
@@ -85,7 +85,7 @@ impl OldSegment {
     /// Opens the segment that should have the given content hash.
     pub(crate) fn open(files: &Files, path: &Path, expected_hash: &[u8; 32]) -> Result<Self> {
         let file = files.map(path)?;
-        let header = read_header(&file).map_err(|(expected, got)| Error::corrupt(path, expected, got))?;
+        let header = read_header(&file)?;
         let hash = reader::read_trailer(&file)?;
         if hash != *expected_hash {
             return Err(Error::corrupt(path, format!("content {}", hex(expected_hash)), hex(&hash)));
@@ -139,25 +139,16 @@ impl StoredForms for OldSegment {
     }
 
     fn tokens(&self) -> Planes<'_> {
-        Planes {
-            dim: self.dim(),
-            hi: self.section(Section::Hi),
-            lo: bytemuck::cast_slice(self.section(Section::Lo)),
-            norms: self.numbers(Section::Norms),
-            scales: self.numbers(Section::Scales),
-            residuals: self.numbers(Section::Residuals),
-        }
+        use Section::{Hi, Lo, Norms, Residuals, Scales};
+        Planes::of(self.dim(), [Hi, Lo, Norms, Scales, Residuals].map(|section| self.section(section)))
     }
 
     fn pooled(&self) -> Planes<'_> {
-        Planes {
-            dim: self.dim(),
-            hi: self.section(Section::PooledHi),
-            lo: bytemuck::cast_slice(self.section(Section::PooledLo)),
-            norms: self.numbers(Section::PooledNorms),
-            scales: self.numbers(Section::PooledScales),
-            residuals: self.numbers(Section::PooledResiduals),
-        }
+        use Section::{PooledHi, PooledLo, PooledNorms, PooledResiduals, PooledScales};
+        Planes::of(
+            self.dim(),
+            [PooledHi, PooledLo, PooledNorms, PooledScales, PooledResiduals].map(|section| self.section(section)),
+        )
     }
 
     fn rows(&self, form: u32) -> Vec<usize> {
@@ -175,29 +166,22 @@ impl StoredForms for OldSegment {
     }
 }
 
-/// Expected and found.
-type Mismatch = (String, String);
+fn read_header(file: &MappedFile) -> Result<OldHeader> {
+    let archive = reader::header_archive(file, VERSION..=VERSION)?;
+    let damaged = |(expected, got): (String, String)| Error::corrupt(file.path(), expected, got);
+    check_header(archive, file.bytes().len() as u64).map_err(damaged)
+}
 
-fn read_header(file: &MappedFile) -> std::result::Result<OldHeader, Mismatch> {
-    let bytes = file.bytes();
-    let other = |expected: &str| (expected.to_string(), "another".to_string());
-    if bytes.len() < PREAMBLE + TRAILER || bytes[..8] != MAGIC || bytes[8..12] != VERSION.to_le_bytes() {
-        return Err(other("a segment of version 1"));
-    }
-    let header_len = u32::from_le_bytes([bytes[12], bytes[13], bytes[14], bytes[15]]) as usize;
-    let archive =
-        bytes.get(PREAMBLE..PREAMBLE.saturating_add(header_len)).ok_or_else(|| other("a header inside the file"))?;
-    if blake3::hash(archive).as_bytes()[..] != bytes[16..48] {
-        return Err(other("a header with the hash before it"));
-    }
+/// The header, when its counts and places fit the length of the file; else what was expected and found.
+fn check_header(archive: &[u8], file_len: u64) -> std::result::Result<OldHeader, (String, String)> {
     let header = parse(archive).map_err(|problem| ("a header archive".to_string(), problem))?;
     let counts = [header.n_rows, header.n_forms];
     if !(1..=MAX_DIM).contains(&header.dim) || counts.iter().any(|&count| count > MAX_COUNT) {
         return Err(("counts in range".to_string(), format!("{} rows of {} values", header.n_rows, header.dim)));
     }
-    let (places, length) = header.places(header_len);
-    if places != header.sections || length != bytes.len() as u64 {
-        return Err((format!("{length} bytes, sections at {places:?}"), format!("{} bytes, others", bytes.len())));
+    let (places, length) = header.places(archive.len());
+    if places != header.sections || length != file_len {
+        return Err((format!("{length} bytes, sections at {places:?}"), format!("{file_len} bytes, others")));
     }
     Ok(header)
 }

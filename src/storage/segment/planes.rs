@@ -23,6 +23,14 @@ pub(crate) struct Planes<'a> {
 }
 
 impl<'a> Planes<'a> {
+    /// A view of five sections of a segment: hi, lo, norms, scales, residuals. Sections begin at multiples of 64 in a
+    /// page-aligned map, so that their numbers are aligned.
+    pub(super) fn of(dim: usize, [hi, lo, norms, scales, residuals]: [&'a [u8]; 5]) -> Self {
+        let numbers = |section| bytemuck::cast_slice(section);
+        let (lo, norms) = (bytemuck::cast_slice(lo), numbers(norms));
+        Self { dim, hi, lo, norms, scales: numbers(scales), residuals: numbers(residuals) }
+    }
+
     /// Copies out a row as it is stored.
     pub(crate) fn read_quantized(&self, row: usize, hi: &mut [i8], lo: &mut [i8]) -> RowScale {
         self.gather_hi(row, hi);

@@ -1,7 +1,7 @@
 //! Opens a segment file: cheaply, trusting nothing but the content hash of the payload, which `verify` checks.
 
 use std::iter::StepBy;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -118,26 +118,17 @@ impl Segment {
 
     /// The token rows.
     pub(crate) fn tokens(&self) -> Planes<'_> {
-        Planes {
-            dim: self.dim(),
-            hi: self.section(Section::Hi),
-            lo: bytemuck::cast_slice(self.section(Section::Lo)),
-            norms: self.numbers(Section::Norms),
-            scales: self.numbers(Section::Scales),
-            residuals: self.numbers(Section::Residuals),
-        }
+        use Section::{Hi, Lo, Norms, Residuals, Scales};
+        Planes::of(self.dim(), [Hi, Lo, Norms, Scales, Residuals].map(|section| self.section(section)))
     }
 
     /// The pooled vectors, one a surface form.
     pub(crate) fn pooled(&self) -> Planes<'_> {
-        Planes {
-            dim: self.dim(),
-            hi: self.section(Section::PooledHi),
-            lo: bytemuck::cast_slice(self.section(Section::PooledLo)),
-            norms: self.numbers(Section::PooledNorms),
-            scales: self.numbers(Section::PooledScales),
-            residuals: self.numbers(Section::PooledResiduals),
-        }
+        use Section::{PooledHi, PooledLo, PooledNorms, PooledResiduals, PooledScales};
+        Planes::of(
+            self.dim(),
+            [PooledHi, PooledLo, PooledNorms, PooledScales, PooledResiduals].map(|section| self.section(section)),
+        )
     }
 
     /// Notes that the master rows of some forms were read.
@@ -195,15 +186,16 @@ impl Segment {
     }
 }
 
-/// Reads preamble and header archive; the places it names are the ones that its counts and the file's length imply.
-fn read_header(file: &MappedFile) -> Result<SegmentHeader> {
+/// The header archive of a segment of one of the versions, its hash compared.
+pub(super) fn header_archive(file: &MappedFile, versions: RangeInclusive<u32>) -> Result<&[u8]> {
     let (path, bytes) = (file.path(), file.bytes());
     if bytes.len() < layout::PREAMBLE + layout::TRAILER || bytes[..8] != MAGIC {
         return Err(Error::corrupt(path, "a segment that begins with WIDXSEG", format!("{} other bytes", bytes.len())));
     }
     let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-    let (found, oldest, newest) = (word(8), layout::OLDEST_VERSION, layout::VERSION);
-    if !(oldest..=newest).contains(&found) {
+    let found = word(8);
+    if !versions.contains(&found) {
+        let (oldest, newest) = versions.into_inner();
         return Err(Error::Version { path: path.to_path_buf(), found, oldest, newest });
     }
     let header_len = word(12) as usize;
@@ -213,9 +205,15 @@ fn read_header(file: &MappedFile) -> Result<SegmentHeader> {
     if blake3::hash(archive).as_bytes()[..] != bytes[16..48] {
         return Err(Error::corrupt(path, "a header with the hash before it", "another"));
     }
+    Ok(archive)
+}
+
+/// Reads the header; the places it names are the ones that its counts and the file's length imply.
+fn read_header(file: &MappedFile) -> Result<SegmentHeader> {
+    let archive = header_archive(file, layout::OLDEST_VERSION..=layout::VERSION)?;
+    let (path, length) = (file.path(), file.bytes().len() as u64);
     let header = parse_header(archive).map_err(|problem| Error::corrupt(path, "a header archive", problem))?;
-    check_places(&header, header_len, bytes.len() as u64)
-        .map_err(|(expected, got)| Error::corrupt(path, expected, got))?;
+    check_places(&header, archive.len(), length).map_err(|(expected, got)| Error::corrupt(path, expected, got))?;
     Ok(header)
 }
 
