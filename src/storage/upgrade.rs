@@ -18,7 +18,7 @@ pub struct UpgradeReport {
     pub from: u32,
     /// The version that it has.
     pub to: u32,
-    /// Segments that had an older version, which were written anew.
+    /// Segments that had an older version: written anew, or forgotten where no release names a form of them.
     pub segments: u64,
 }
 
