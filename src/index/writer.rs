@@ -234,7 +234,8 @@ impl IndexWriter {
         self.store.discard();
     }
 
-    /// Commits, then removes segments that no release names and what interrupted writers left behind.
+    /// Commits, then removes segments that no release names, encoders that nothing is embedded with, and what interrupted writers
+    /// left behind.
     ///
     /// # Errors
     /// As [`commit`](Self::commit).

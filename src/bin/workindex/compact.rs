@@ -20,7 +20,7 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
     let start = Instant::now();
     let reclaimed = WorkIndex::writer(&args.index)?.compact(&console.monitor())?;
     print(format_args!(
-        "compacted {}: {} given back, {} removed, {} of interrupted writers, {}",
+        "compacted {}: {} given back, {} and {} removed, {}",
         args.index.display(),
         units::bytes(reclaimed.bytes),
         units::counted(reclaimed.segments as usize, "old segment"),
