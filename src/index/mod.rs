@@ -231,10 +231,10 @@ impl WorkIndex {
             let copied = backup(&snapshot, to.as_ref(), &encoders::ModelFiles, monitor);
             // What this state names may be gone when a writer has dropped and collected it since.
             match copied {
-                Err(Error::Io { source, path, action }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Err(error) if has_gone(&error) => {
                     let newest = self.inner.store.snapshot()?;
                     if newest.catalog().generation()? == snapshot.catalog().generation()? {
-                        return Err(Error::Io { action, path, source });
+                        return Err(error);
                     }
                     snapshot = newest;
                 }
@@ -243,8 +243,8 @@ impl WorkIndex {
         }
     }
 
-    /// Reads and checks everything in the state committed last: the catalog's pages against their checksums, segments against their hashes, records against each
-    /// other, texts against the hashes beside their token matrices, model files against the encoder's fingerprint.
+    /// Reads and checks everything in the state committed last: the catalog's pages against their checksums, segments against
+    /// their hashes, records against each other, texts against the hashes beside their token matrices, model files against the encoder's fingerprint.
     ///
     /// # Errors
     /// [`Error::Cancelled`], and what a catalog gives that cannot be read at all; what else is wrong with the index is in

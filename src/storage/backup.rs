@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::catalog::{self, CatalogRead, CatalogWrite, EncoderRecord};
 use super::commit::in_new_catalog;
@@ -55,9 +56,8 @@ pub(crate) fn backup(snapshot: &Snapshot, to: &Path, models: &dyn Models, monito
     Ok(report)
 }
 
-fn open_segments(snapshot: &Snapshot) -> Result<Vec<Segment>> {
-    let open = |hash| Segment::open(snapshot.paths().files(), &snapshot.paths().segment(hash), hash);
-    snapshot.catalog().segments()?.iter().map(|(_, record)| open(&record.hash)).collect()
+fn open_segments(snapshot: &Snapshot) -> Result<Vec<Arc<Segment>>> {
+    snapshot.catalog().segments()?.iter().map(|(_, record)| snapshot.segment(&record.hash)).collect()
 }
 
 fn copy_segment(files: &Files, segment: &Segment, to: &Path, monitor: &Monitor) -> Result<()> {

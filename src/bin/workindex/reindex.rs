@@ -9,7 +9,7 @@ use workindex::{Backend, Encoder, ReindexOptions, ReindexReport, WorkIndex};
 
 use crate::console::{Console, print};
 use crate::failure::Outcome;
-use crate::settings::Settings;
+use crate::settings::{Means, Settings};
 use crate::{info, json, units};
 
 const EXAMPLES: &str = "\
@@ -31,13 +31,8 @@ pub struct Args {
     encoder: PathBuf,
     #[command(flatten)]
     settings: Settings,
-    /// What texts are embedded with: `cpu`, `candle` (the reference, slower), `cuda[:N]` or `metal[:N]` where the program was built
-    /// with that feature. The embeddings are the same to within rounding.
-    #[arg(long, value_name = "B", default_value_t = Backend::Cpu)]
-    backend: Backend,
-    /// What the program stays below in memory while it embeds, the model included: 512MB, 2GiB. [default: as is fastest]
-    #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
-    memory: Option<u64>,
+    #[command(flatten)]
+    means: Means,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -47,9 +42,10 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
     // Opened first: a second writer should learn of the first before it loads a model.
     let mut writer = WorkIndex::writer(&args.index)?;
     let encoder = args.settings.open(&args.encoder, console)?;
-    let encoder = if args.backend == Backend::Cpu { encoder } else { encoder.on(args.backend)? };
+    let Means { backend, memory } = args.means;
+    let encoder = if backend == Backend::Cpu { encoder } else { encoder.on(backend)? };
     let start = Instant::now();
-    let report = writer.reindex(&encoder, &ReindexOptions { memory: args.memory }, &console.monitor())?;
+    let report = writer.reindex(&encoder, &ReindexOptions { memory }, &console.monitor())?;
     console.check()?;
     writer.commit()?;
     drop(writer);

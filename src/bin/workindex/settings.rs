@@ -1,11 +1,12 @@
-//! What is chosen about an encoder when an index is made or re-indexed.
+//! What is chosen about an encoder when an index is made or re-indexed, and about embedding.
 
 use std::path::Path;
 
-use workindex::{Checkpoint, Encoder, EncoderSettings, Precision};
+use workindex::{Backend, Checkpoint, Encoder, EncoderSettings, Precision};
 
 use crate::console::Console;
 use crate::failure::Outcome;
+use crate::units;
 
 /// The settings of an encoder, as arguments.
 #[derive(Debug, clap::Args)]
@@ -21,6 +22,18 @@ pub struct Settings {
     /// How the encoder's linear layers are computed. It changes embeddings a little, and is kept with the index.
     #[arg(long, value_name = "P")]
     precision: Option<PrecisionArg>,
+}
+
+/// By what means texts are embedded. It changes embeddings by rounding at most, and nothing of it is kept with the index.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Means {
+    /// What new texts are embedded with: `cpu`, `candle` (the reference, slower), `cuda[:N]` or `metal[:N]` where the program was
+    /// built with that feature. The embeddings are the same to within rounding.
+    #[arg(long, value_name = "B", default_value_t = Backend::Cpu)]
+    pub backend: Backend,
+    /// What the program stays below in memory while it embeds, model and release included: 512MB, 2GiB. [default: as is fastest]
+    #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
+    pub memory: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]

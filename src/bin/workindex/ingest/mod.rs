@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
-use workindex::{Backend, Forms, IngestOptions, IngestReport, ReadReport, Release, WorkIndex};
+use workindex::{Forms, IngestOptions, IngestReport, ReadReport, Release, WorkIndex};
 
 use crate::console::{Console, print};
 use crate::failure::Outcome;
-use crate::{info, json, units};
+use crate::settings::Means;
+use crate::{info, json};
 
 /// Read a release of an ontology and add it to an index.
 ///
@@ -38,13 +39,8 @@ pub struct Common {
     /// its best label's.
     #[arg(long, value_enum, default_value_t = FormsName::Preferred)]
     forms: FormsName,
-    /// What new texts are embedded with: `cpu`, `candle` (the reference, slower), `cuda[:N]` or `metal[:N]` where the program was
-    /// built with that feature. The embeddings are the same to within rounding.
-    #[arg(long, value_name = "B", default_value_t = Backend::Cpu)]
-    backend: Backend,
-    /// What the program stays below in memory while it embeds, model and release included: 512MB, 2GiB. [default: as is fastest]
-    #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
-    memory: Option<u64>,
+    #[command(flatten)]
+    means: Means,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -82,12 +78,12 @@ struct Done {
 pub fn run(source: &Source, console: &Console) -> Outcome {
     let (index, common) = (source.index(), source.common());
     // Opened first: a second writer should learn of the first before it reads a gigabyte.
-    let mut writer = WorkIndex::writer(index)?.on(common.backend);
+    let mut writer = WorkIndex::writer(index)?.on(common.means.backend);
     let start = Instant::now();
     let (release, read) = source.read(console)?;
     let reading = start.elapsed();
     let start = Instant::now();
-    let options = IngestOptions { forms: common.forms.into(), memory: common.memory };
+    let options = IngestOptions { forms: common.forms.into(), memory: common.means.memory };
     let ingest = match source.matrices()? {
         Some(matrices) => writer.ingest_matrices(&release, &matrices, &console.monitor())?,
         None => writer.ingest(&release, &options, &console.monitor())?,
