@@ -86,6 +86,8 @@ mod rank;
 mod simd;
 mod storage;
 mod token_matrix;
+#[cfg(feature = "workbench")]
+pub mod workbench;
 
 pub use encoder::{
     Backend, Checkpoint, DeclaredEncoder, Encoded, Encoder, EncoderSettings, Fingerprint, Pooling, Precision, Side,

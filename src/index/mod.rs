@@ -39,6 +39,8 @@ pub use info::{EncoderInfo, IndexInfo, ReleaseInfo, SpaceInfo};
 pub use ingest::IngestOptions;
 pub use reindex::{ReindexOptions, ReindexReport};
 pub use report::{IngestReport, KindReport};
+#[cfg(feature = "workbench")]
+pub(crate) use rules::encoder_rule;
 pub use space::Space;
 pub use writer::IndexWriter;
 

@@ -143,11 +143,60 @@ impl Space {
         })
     }
 
+    /// Scores all targets for any number of token matrices by several rules, in one pass over the data: what an evaluation
+    /// reads of thousands of queries, and a matrix of scores is made from. Memory does not grow with their number.
+    ///
+    /// `summarise` is handed the place of a matrix, the place of a rule, and the scores of all targets in the order of the
+    /// space, at full precision; it runs on several threads. `each` gets what it returned for a matrix, one for each rule, in the order
+    /// of the matrices. Of the options only [`serial`](RankOptions::serial) plays a part.
+    ///
+    /// ```no_run
+    /// # use workindex::{Monitor, RankOptions, Rule, WorkIndex, read_matrices};
+    /// # let index = WorkIndex::open("work.index")?;
+    /// # let queries = read_matrices("queries.safetensors".as_ref())?;
+    /// let (space, rules) = (index.space("esco/skill/en")?, [Rule::default(), Rule::max_sim()]);
+    /// let best = |_, _, scores: Vec<f32>| scores.into_iter().fold(f32::NEG_INFINITY, f32::max);
+    /// space.score_each_matrix(&queries, &RankOptions::full(), &rules, &Monitor::silent(), best, |query, best| {
+    ///     println!("{query}: {:.3} by soft late interaction, {:.3} by MaxSim", best[0], best[1]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), workindex::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Matrix`] when a matrix has rows of another length than the space's, [`Error::InvalidOption`],
+    /// [`Error::Cancelled`], and what `each` returns.
+    pub fn score_each_matrix<R: Send>(
+        &self,
+        matrices: &[TokenMatrix],
+        options: &RankOptions,
+        rules: &[Rule],
+        monitor: &Monitor,
+        summarise: impl Fn(usize, usize, Vec<f32>) -> R + Sync + Send,
+        mut each: impl FnMut(usize, Vec<R>) -> Result<()> + Send,
+    ) -> Result<()> {
+        rules.iter().try_for_each(Rule::validate)?;
+        let serial = self.serial(options);
+        let request = Request { rules, allowed: None, k: None, parallel: !serial };
+        for (part, of_part) in matrices.chunks(PART).enumerate() {
+            let first = part * PART;
+            let monitor = monitor.part(first as u64, matrices.len() as u64);
+            let queries = of_part.iter().map(|matrix| self.prepare(matrix)).collect::<Result<Vec<_>>>()?;
+            let summarise = |query: usize, rule, scores| summarise(first + query, rule, scores);
+            let each = |query: usize, made| each(first + query, made);
+            let (data, plan) = (&self.inner.data, self.plan());
+            self.inner
+                .pool
+                .run(serial, || rank::score_all(data, plan, &queries, &request, &monitor, summarise, each))?;
+        }
+        Ok(())
+    }
+
     /// The rule of a ranking, in its range.
     pub(super) fn rule(&self, options: &RankOptions) -> Result<Rule> {
         match options.rule {
             Some(rule) => rule.validate().map(|()| rule),
-            None => self.default_rule(),
+            None => self.default_rule_for(options.query_kind.as_deref()),
         }
     }
 

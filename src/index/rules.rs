@@ -2,19 +2,36 @@
 
 use std::path::Path;
 
+#[cfg(feature = "workbench")]
+use crate::encoder::Encoder;
 use crate::encoder::{DirectionWord, InteractionWord, Profile, RuleChoice, WeightsWord};
 use crate::error::{Error, Result};
 use crate::late_interaction::{Direction, Rule, Weights};
 
-/// The rule of rankings that ask for none: the encoder's, or else [`Rule::default`]. `folder` is what errors name.
-pub(super) fn default_rule(profile: &Profile, folder: &Path) -> Result<Rule> {
-    let rule = profile.rule().map_or_else(Rule::default, of);
+/// What queries and targets are, as far as it is known: the kind of the queries, and that of the targets.
+pub(super) type Kinds<'a> = (Option<&'a str>, &'a str);
+
+/// The rule of rankings that ask for none: the encoder's, or else that of the kinds. `folder` is what errors name.
+pub(super) fn default_rule(profile: &Profile, folder: &Path, kinds: Kinds<'_>) -> Result<Rule> {
+    let rule = profile.rule().map_or_else(|| Rule::for_kinds(kinds.0, kinds.1), of);
     match rule.validate() {
         Ok(()) => Ok(rule),
         Err(error) => {
             Err(Error::Encoder { path: folder.join("workindex.json"), problem: format!("rule.temperature: {error}") })
         }
     }
+}
+
+/// Refuses a model whose own rule is out of its range.
+pub(super) fn check(profile: &Profile, folder: &Path) -> Result<()> {
+    default_rule(profile, folder, (None, "")).map(|_| ())
+}
+
+/// The rule of rankings that ask for none, by an encoder that is in no index yet.
+#[cfg(feature = "workbench")]
+pub(crate) fn encoder_rule(encoder: &Encoder, query_kind: Option<&str>, target_kind: &str) -> Result<Rule> {
+    let checkpoint = encoder.checkpoint();
+    default_rule(checkpoint.profile(), checkpoint.dir(), (query_kind, target_kind))
 }
 
 /// What is not said is as the interaction's own default has it.

@@ -74,10 +74,20 @@ impl Space {
     /// # Errors
     /// [`Error::Encoder`] when the model files inside the index are damaged.
     pub fn default_rule(&self) -> Result<Rule> {
+        self.default_rule_for(None)
+    }
+
+    /// The same for queries of a kind (see [`RankOptions::query_kind`](crate::RankOptions::query_kind)): where the encoder is for no rule of
+    /// its own, the one that [`Rule::for_kinds`] gives.
+    ///
+    /// # Errors
+    /// As [`default_rule`](Self::default_rule).
+    pub fn default_rule_for(&self, query_kind: Option<&str>) -> Result<Rule> {
         let Inner { snapshot, data, .. } = &*self.inner;
+        let kinds = (query_kind, data.kind.as_str());
         match self.profile()? {
-            Some(profile) => rules::default_rule(&profile, &snapshot.paths().encoder(&data.encoder.fingerprint)),
-            None => Ok(Rule::default()),
+            Some(profile) => rules::default_rule(&profile, &snapshot.paths().encoder(&data.encoder.fingerprint), kinds),
+            None => Ok(Rule::for_kinds(kinds.0, kinds.1)),
         }
     }
 

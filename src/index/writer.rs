@@ -56,7 +56,7 @@ impl IndexWriter {
         let record = encoders::to_record(encoder);
         let checkpoint = encoder.checkpoint();
         // What the model says of its use is refused now, not at the first ranking.
-        rules::default_rule(checkpoint.profile(), checkpoint.dir())?;
+        rules::check(checkpoint.profile(), checkpoint.dir())?;
         let store = WriteStore::create(paths, &record, Some((checkpoint.dir(), checkpoint.files())))?;
         Ok(Self { store, encoder: Some(encoder.clone()), backend: Backend::default() })
     }
@@ -141,7 +141,7 @@ impl IndexWriter {
     /// encoder and the file system give.
     pub fn reindex(&mut self, encoder: &Encoder, options: &ReindexOptions, monitor: &Monitor) -> Result<ReindexReport> {
         let checkpoint = encoder.checkpoint();
-        rules::default_rule(checkpoint.profile(), checkpoint.dir())?;
+        rules::check(checkpoint.profile(), checkpoint.dir())?;
         let record = encoders::to_record(encoder);
         let mut embed = WithEncoder {
             folder: checkpoint.dir(),

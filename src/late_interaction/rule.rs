@@ -75,6 +75,11 @@ impl Rule {
     /// The smallest temperature. Below it a softmax of cosines is MaxSim to within f32.
     pub const MIN_TEMPERATURE: f32 = 1e-4;
 
+    /// The rule for queries of a kind, if that is known, against targets of a kind.
+    pub fn for_kinds(_query: Option<&str>, _target: &str) -> Self {
+        Self::default()
+    }
+
     /// Soft late interaction at temperature τ, on cosines, in both directions.
     pub fn soft(temperature: f32) -> Self {
         Self { interaction: Interaction::Soft, direction: Direction::Both, weights: Weights::Cosine, temperature }

@@ -134,6 +134,13 @@ impl Case<'_> {
         self.outcome(top, self.targets.len())
     }
 
+    /// Every target's score, in the order of the space, from full-precision scores by slot.
+    pub(super) fn scores(&self, by_slot: &[f32]) -> Vec<f32> {
+        let mut scores = Vec::with_capacity(self.targets.len());
+        self.each_combined(by_slot, |scored| scores.push(scored.score));
+        scores
+    }
+
     /// The best `k` by scoring each target by itself: for a few targets that lie apart.
     pub(super) fn each(&self, k: usize) -> Outcome {
         let mut top = TopK::new(k);

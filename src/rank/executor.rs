@@ -107,6 +107,64 @@ fn strategy(plan: &ScanPlan, targets: &Targets, k: usize) -> Strategy {
     }
 }
 
+/// Scores every target of a space at full precision for each query under each rule, panel by panel.
+///
+/// `summarise` is handed the place of a query, of a rule, and the scores of all targets in the order of the space; it runs on
+/// several threads if the request says so. `each` gets what it made of a query, one for each rule, query after query. Filter and
+/// number of hits of the request play no part.
+pub(crate) fn score_all<R: Send>(
+    space: &SpaceData,
+    plan: &ScanPlan,
+    queries: &[PreparedQuery],
+    request: &Request<'_>,
+    monitor: &Monitor,
+    summarise: impl Fn(usize, usize, Vec<f32>) -> R + Sync,
+    mut each: impl FnMut(usize, Vec<R>) -> Result<()>,
+) -> Result<()> {
+    let targets = Targets::All(space.targets.len() as u32);
+    let mut first = 0;
+    for panel in queries.chunks(panel_size(plan, request.rules.len())) {
+        monitor.check()?;
+        let engine = Engine { space, kernel: detect(), parallel: request.parallel && pays(plan, panel) };
+        let batches = batches(panel, request.rules);
+        let scores = sweep(&engine, plan, &batches, Precision::Full);
+        let n_rules = request.rules.len().max(1);
+        let one = |(line, (batch, query, rule)): (usize, (&Batch<'_>, usize, usize))| {
+            let by_slot = scores.get(line).map(Vec::as_slice).unwrap_or_default();
+            let case = Case { engine: &engine, plan, targets: &targets, batch, query, rule };
+            summarise(first + line / n_rules, rule, case.scores(by_slot))
+        };
+        let made = on_lines(&batches, request.rules.len(), engine.parallel, one);
+        for (query, of_query) in (first..).zip(made) {
+            each(query, of_query)?;
+        }
+        first += panel.len();
+        monitor.report(Stage::Ranking, first as u64, Some(queries.len() as u64));
+    }
+    space.trim();
+    Ok(())
+}
+
+/// Calls `one` for every line of the batches (its number; batch, query of the batch, rule), and gathers what it returns query by query.
+fn on_lines<'b, R: Send>(
+    batches: &'b [Batch<'b>],
+    n_rules: usize,
+    parallel: bool,
+    one: impl Fn((usize, (&'b Batch<'b>, usize, usize))) -> R + Sync + Send,
+) -> Vec<Vec<R>> {
+    let lines = batches.iter().flat_map(|batch| {
+        (0..batch.queries().len()).flat_map(move |query| (0..n_rules).map(move |rule| (batch, query, rule)))
+    });
+    let lines: Vec<_> = lines.enumerate().collect();
+    let n_queries = batches.iter().map(|batch| batch.queries().len()).sum::<usize>();
+    let made: Vec<R> = match parallel && n_queries > 1 {
+        true => lines.into_par_iter().map(one).collect(),
+        false => lines.into_iter().map(one).collect(),
+    };
+    let mut rest = made.into_iter();
+    (0..n_queries).map(|_| rest.by_ref().take(n_rules).collect()).collect()
+}
+
 fn rank_panel(
     engine: &Engine<'_>,
     plan: &ScanPlan,
@@ -131,17 +189,7 @@ fn rank_panel(
             Strategy::Each => case.each(k),
         }
     };
-    let n_rules = request.rules.len();
-    let lines = batches.iter().flat_map(|batch| {
-        (0..batch.queries().len()).flat_map(move |query| (0..n_rules).map(move |rule| (batch, query, rule)))
-    });
-    let lines: Vec<_> = lines.enumerate().collect();
-    let outcomes: Vec<Outcome> = match engine.parallel && panel.len() > 1 {
-        true => lines.into_par_iter().map(one).collect(),
-        false => lines.into_iter().map(one).collect(),
-    };
-    let mut rest = outcomes.into_iter();
-    panel.iter().map(|_| rest.by_ref().take(n_rules).collect()).collect()
+    on_lines(&batches, request.rules.len(), engine.parallel, one)
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ mod top_k;
 
 pub use certify::Certificate;
 pub(crate) use certify::Outcome;
-pub(crate) use executor::{Request, execute};
+pub(crate) use executor::{Request, execute, score_all};
 pub(crate) use explain::{Asked, explain};
 pub use explain::{Comparison, ExplainedForm, ExplainedToken, Explanation, FormScore};
 pub use filter::Filter;

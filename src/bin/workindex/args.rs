@@ -5,6 +5,8 @@ use clap::{Parser, Subcommand};
 use crate::{
     backup, compact, diff, drop, encoder, explain, info, ingest, init, quickstart, rank, reindex, upgrade, verify,
 };
+#[cfg(feature = "workbench")]
+use crate::{compare, eval, score};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,6 +49,12 @@ pub enum Command {
     Backup(backup::Args),
     Upgrade(upgrade::Args),
     Encoder(encoder::Args),
+    #[cfg(feature = "workbench")]
+    Eval(eval::Args),
+    #[cfg(feature = "workbench")]
+    Compare(compare::Args),
+    #[cfg(feature = "workbench")]
+    Score(score::Args),
 }
 
 #[cfg(test)]

@@ -4,10 +4,14 @@ mod args;
 mod backup;
 mod cache;
 mod compact;
+#[cfg(feature = "workbench")]
+mod compare;
 mod console;
 mod diff;
 mod drop;
 mod encoder;
+#[cfg(feature = "workbench")]
+mod eval;
 mod explain;
 mod failure;
 mod info;
@@ -20,6 +24,8 @@ mod progress;
 mod quickstart;
 mod rank;
 mod reindex;
+#[cfg(feature = "workbench")]
+mod score;
 mod settings;
 mod units;
 mod upgrade;
@@ -58,5 +64,11 @@ fn run(command: Command, console: &Console) -> Outcome {
         Command::Backup(args) => backup::run(&args, console),
         Command::Upgrade(args) => upgrade::run(&args, console),
         Command::Encoder(args) => encoder::run(&args.action, console),
+        #[cfg(feature = "workbench")]
+        Command::Eval(args) => eval::run(&args, console),
+        #[cfg(feature = "workbench")]
+        Command::Compare(args) => compare::run(&args, console),
+        #[cfg(feature = "workbench")]
+        Command::Score(args) => score::run(&args, console),
     }
 }

@@ -21,6 +21,12 @@ pub fn counted(n: usize, singular: &str) -> String {
     format!("{} {singular}{plural}", count(n as u64))
 }
 
+/// As [`counted`], of a word with a plural of its own.
+#[cfg(feature = "workbench")]
+pub fn counted_as(n: usize, singular: &str, plural: &str) -> String {
+    format!("{} {}", count(n as u64), if n == 1 { singular } else { plural })
+}
+
 /// "90.9 MB": powers of 1000, as disks are sold.
 pub fn bytes(n: u64) -> String {
     let mut value = n as f64;

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::monitor::{Monitor, Stage};
 
 /// Reports bytes read to a [`Monitor`] and asks it whether to go on.
-pub(super) struct Meter<'a> {
+pub(crate) struct Meter<'a> {
     monitor: &'a Monitor,
     /// Bytes of the files that are finished.
     finished: Cell<u64>,
@@ -15,7 +15,7 @@ pub(super) struct Meter<'a> {
 }
 
 impl<'a> Meter<'a> {
-    pub(super) fn new(monitor: &'a Monitor) -> Self {
+    pub(crate) fn new(monitor: &'a Monitor) -> Self {
         Self { monitor, finished: Cell::new(0), total: Cell::new(None) }
     }
 

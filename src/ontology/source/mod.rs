@@ -21,3 +21,9 @@ pub mod onet;
 mod records;
 pub mod table;
 mod version;
+
+// What reads the evaluation sets of `workbench`, too.
+#[cfg(feature = "workbench")]
+pub(crate) use meter::Meter;
+#[cfg(feature = "workbench")]
+pub(crate) use records::{Dialect, Records, Row};

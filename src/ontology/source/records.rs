@@ -19,7 +19,7 @@ pub(super) const ROWS_PER_LOOK: u64 = 1_024;
 
 /// How fields are separated and quoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialect {
+pub(crate) enum Dialect {
     /// Commas; a field may be quoted and then hold anything.
     Comma,
     /// Tabs; a field may be quoted and then hold anything.
@@ -29,20 +29,20 @@ pub(super) enum Dialect {
 }
 
 /// A row and the line on which it starts.
-pub(super) struct Row<'a> {
+pub(crate) struct Row<'a> {
     fields: &'a StringRecord,
     /// From 1; the header is line 1.
-    pub(super) line: u64,
+    pub(crate) line: u64,
 }
 
 impl<'a> Row<'a> {
     /// A field without white space at its ends; empty when the row is too short.
-    pub(super) fn get(&self, column: usize) -> &'a str {
+    pub(crate) fn get(&self, column: usize) -> &'a str {
         self.fields.get(column).unwrap_or_default().trim()
     }
 
     /// A field of a column that the file may not have.
-    pub(super) fn optional(&self, column: Option<usize>) -> &'a str {
+    pub(crate) fn optional(&self, column: Option<usize>) -> &'a str {
         column.map(|column| self.get(column)).unwrap_or_default()
     }
 }
@@ -50,7 +50,7 @@ impl<'a> Row<'a> {
 /// Reads a file with a header row by row.
 ///
 /// Blank lines are skipped. Every other row is handed out, and counted as ragged where it has more or fewer fields than the header.
-pub(super) struct Records<'a> {
+pub(crate) struct Records<'a> {
     path: PathBuf,
     size: Option<u64>,
     reader: csv::Reader<Lines<Box<dyn Read + 'a>>>,
@@ -63,13 +63,38 @@ pub(super) struct Records<'a> {
 
 impl<'a> Records<'a> {
     /// Reads the header.
-    pub(super) fn new(
+    pub(crate) fn new(
         reader: Box<dyn Read + 'a>,
         path: &Path,
         size: Option<u64>,
         dialect: Dialect,
         meter: &'a Meter<'a>,
     ) -> Result<Self> {
+        let mut records = Self::unread(reader, path, size, dialect, meter);
+        records.read_header()?;
+        Ok(records)
+    }
+
+    /// A file whose first line is a record already; the columns have these names in errors.
+    #[cfg(feature = "workbench")]
+    pub(crate) fn without_header(
+        reader: Box<dyn Read + 'a>,
+        path: &Path,
+        size: Option<u64>,
+        (dialect, columns): (Dialect, &[&str]),
+        meter: &'a Meter<'a>,
+    ) -> Self {
+        let header = columns.iter().map(|name| name.to_string()).collect();
+        Self { header, ..Self::unread(reader, path, size, dialect, meter) }
+    }
+
+    fn unread(
+        reader: Box<dyn Read + 'a>,
+        path: &Path,
+        size: Option<u64>,
+        dialect: Dialect,
+        meter: &'a Meter<'a>,
+    ) -> Self {
         let budget = RecordBudget::new();
         let reader = csv::ReaderBuilder::new()
             .has_headers(false)
@@ -80,9 +105,7 @@ impl<'a> Records<'a> {
             .buffer_capacity(1 << 16)
             .from_reader(Lines::new(reader, budget.clone()));
         let (path, header, fields) = (path.to_path_buf(), Vec::new(), StringRecord::new());
-        let mut records = Self { path, size, reader, budget, header, fields, rows: 0, meter };
-        records.read_header()?;
-        Ok(records)
+        Self { path, size, reader, budget, header, fields, rows: 0, meter }
     }
 
     fn read_header(&mut self) -> Result<()> {
@@ -101,17 +124,17 @@ impl<'a> Records<'a> {
     }
 
     /// The column headers.
-    pub(super) fn header(&self) -> &[String] {
+    pub(crate) fn header(&self) -> &[String] {
         &self.header
     }
 
     /// The file's name in reports.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     /// The column with this header, in any case, if there is one.
-    pub(super) fn optional(&self, name: &str) -> Option<usize> {
+    pub(crate) fn optional(&self, name: &str) -> Option<usize> {
         self.header.iter().position(|header| header.eq_ignore_ascii_case(name))
     }
 
@@ -119,7 +142,7 @@ impl<'a> Records<'a> {
     ///
     /// # Errors
     /// [`Error::Input`] with the headers that there are.
-    pub(super) fn column(&self, name: &str) -> Result<usize> {
+    pub(crate) fn column(&self, name: &str) -> Result<usize> {
         self.optional(name).ok_or_else(|| {
             let found = preview(&self.header.join(", "), 300);
             self.error(Some(1), Some(name.to_string()), format!("no such column; the header has: {found}"))
@@ -127,7 +150,7 @@ impl<'a> Records<'a> {
     }
 
     /// The next row; at the end `None`, with the file noted in the report.
-    pub(super) fn next(&mut self, report: &mut ReadReport) -> Result<Option<Row<'_>>> {
+    pub(crate) fn next(&mut self, report: &mut ReadReport) -> Result<Option<Row<'_>>> {
         if self.rows.is_multiple_of(ROWS_PER_LOOK) {
             self.meter.at(self.reader.position().byte(), self.size)?;
         }
@@ -148,7 +171,7 @@ impl<'a> Records<'a> {
     }
 
     /// An error in a row.
-    pub(super) fn error_at(&self, line: u64, column: Option<usize>, problem: String) -> Error {
+    pub(crate) fn error_at(&self, line: u64, column: Option<usize>, problem: String) -> Error {
         self.error(Some(line), column.map(|column| self.column_name(column)), problem)
     }
 

@@ -72,7 +72,7 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
     }
     let space = WorkIndex::open(&args.index)?.space(&args.space.to_string())?;
     let id = concept::resolve(&space, &args.id)?;
-    let options = args.rule.of(space.default_rule()?, RankOptions::full(), console)?;
+    let options = args.rule.of(space.default_rule_for(args.rule.query_kind())?, RankOptions::full(), console)?;
     let explanation = space.explain_with(&args.text, &id, &options)?;
     if let Some(path) = &args.html {
         file::write(path, &page::render(&explanation, space.attribution()))?;

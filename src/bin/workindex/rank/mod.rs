@@ -17,6 +17,8 @@ use crate::progress;
 use conditions::Condition;
 pub use options::RuleArgs;
 use options::Top;
+#[cfg(feature = "workbench")]
+pub use options::{DirectionName, RuleName, WeightsName, kind_name};
 pub use output::as_table;
 use output::{Format, Output};
 pub use queries::space_name;
@@ -98,7 +100,8 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
         conditions::check(&args.conditions, &space)?;
         options = options.filter(conditions::filter(&args.conditions));
     }
-    let options = args.rule.of(space.default_rule()?, options, console)?;
+    let default = space.default_rule_for(args.rule.query_kind())?;
+    let options = args.rule.of(default, options, console)?;
     let hits = match args.top {
         Top::Best(k) => k.min(space.len()),
         Top::All => space.len(),

@@ -43,17 +43,17 @@ pub struct RuleArgs {
     weights: Option<WeightsName>,
     /// What the texts are: occupation, skill. Models with a head for each kind of text (JobBERT) embed them by it. [default:
     /// what the model has for queries]
-    #[arg(long, value_name = "KIND", value_parser = query_kind)]
+    #[arg(long, value_name = "KIND", value_parser = kind_name)]
     query_kind: Option<String>,
 }
 
-/// Reads `--query-kind`.
-fn query_kind(text: &str) -> Result<String, String> {
+/// Reads a kind of texts.
+pub fn kind_name(text: &str) -> Result<String, String> {
     Kind::new(text).map(|kind| kind.to_string()).map_err(|error| error.to_string())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum RuleName {
+pub enum RuleName {
     /// Soft late interaction: each token is matched with all tokens of the other side, by a softmax.
     Soft,
     /// Each token is matched with its most similar one (ColBERT).
@@ -65,14 +65,14 @@ enum RuleName {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum DirectionName {
+pub enum DirectionName {
     Query,
     Target,
     Both,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum WeightsName {
+pub enum WeightsName {
     Cosine,
     Raw,
 }
@@ -80,14 +80,24 @@ enum WeightsName {
 impl RuleArgs {
     /// The options with the rule, checked, and the kind of the queries. `default` is the rule that the space's encoder is for.
     pub fn of(&self, default: Rule, options: RankOptions, console: &Console) -> Outcome<RankOptions> {
-        let rule = self.rule(default);
-        self.note_what_plays_no_part(&rule, console);
-        rule.validate().map_err(|error| Failure::Usage(format!("--{error}")))?;
-        let options = options.rule(rule);
+        let options = options.rule(self.chosen(default, console)?);
         Ok(match &self.query_kind {
             Some(kind) => options.query_kind(kind),
             None => options,
         })
+    }
+
+    /// The rule, checked.
+    pub fn chosen(&self, default: Rule, console: &Console) -> Outcome<Rule> {
+        let rule = self.rule(default);
+        self.note_what_plays_no_part(&rule, console);
+        rule.validate().map_err(|error| Failure::Usage(format!("--{error}")))?;
+        Ok(rule)
+    }
+
+    /// What the queries are, as far as it was said.
+    pub fn query_kind(&self) -> Option<&str> {
+        self.query_kind.as_deref()
     }
 
     /// Refuses what no model makes right, before anything is opened.
@@ -119,15 +129,20 @@ impl RuleArgs {
 }
 
 impl RuleName {
-    /// The rule of this name for a model with a default rule. Temperature and weights belong to an interaction: another one
-    /// than the model's has its own. The direction stays the model's, if it has a rule of its own in which that plays a part.
-    fn instead_of(self, default: Rule) -> Rule {
-        let named = match self {
+    /// The rule of this name, with its own defaults.
+    pub fn rule(self) -> Rule {
+        match self {
             RuleName::Soft => Rule::default(),
             RuleName::Maxsim => Rule::max_sim(),
             RuleName::Context => Rule::context_match(),
             RuleName::Mean => Rule::mean_pool(),
-        };
+        }
+    }
+
+    /// The rule of this name for a model with a default rule. Temperature and weights belong to an interaction: another one
+    /// than the model's has its own. The direction stays the model's, if it has a rule of its own in which that plays a part.
+    fn instead_of(self, default: Rule) -> Rule {
+        let named = self.rule();
         if named.interaction == default.interaction {
             return default;
         }

@@ -1,0 +1,224 @@
+//! `workindex eval`: judges an encoder, scoring rules and baselines on the WorkBench tasks.
+
+mod systems;
+pub mod table;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use workindex::workbench::{
+    Data, DataOptions, Evaluation, Event, Metric, Report, Resampling, Run, Selection, Split, System, Task,
+};
+use workindex::{Encoder, Error};
+
+use crate::console::{Console, print};
+use crate::failure::{Failure, Outcome};
+use crate::settings::Settings;
+use crate::units;
+use systems::SystemArgs;
+
+const NOTES: &str = "\
+Examples:
+  workindex eval --data data --encoder minilm --out results/minilm
+  workindex eval --data data --encoder minilm --sweep --split validation --out results/rules
+  workindex eval --data data --encoder minilm --rule soft --temperature 0.05,0.1 --direction both,target \\
+                 --task skill-extraction --out results/sentences
+  workindex eval --data data --baseline bm25,tfidf-char --task title-similarity --out results/lexical
+  workindex compare results/minilm results/trained
+
+The data folder, of which any part may be missing:
+  esco/<release>/       a release of ESCO as downloaded (classification and relations, CSV)
+  onet/<release>/       a release of O*NET as text
+  workbench/job_normalization/titles_{validation,test}.csv             vacancyTitle, conceptUri
+  workbench/skill_extraction/{house,tech,techwolf}_{validation,test}_annotations.csv    sentence, label
+  workbench/skill_extraction/skillskape_{dev,test}.csv                 sentence, skills
+  workbench/skill_similarity/skillmatch.csv                            skill_a, skill_b, related
+  workbench/title_similarity/{queries,corpus_elements,qrels.tsv}
+  workbench/melo_<name>/{queries,corpus_elements,annotations}.tsv
+
+What the folder of results holds: report.md, results.json, plot.svg; run.json and sets/, from which they are made. A set that was judged
+with the same data, encoder and systems is not judged again: an interrupted run goes on where it was.";
+
+/// Judge an encoder, scoring rules and baselines on the WorkBench tasks.
+///
+/// Ranks all targets for every query of every set, at full precision, and reports MAP, MRR, RP@k, recall@k, hit@k and nDCG@k as WorkRB
+/// defines them, with bootstrap intervals and the macro average. Without a rule, the one that a ranking would use is judged.
+#[derive(Debug, clap::Args)]
+#[command(after_help = NOTES)]
+pub struct Args {
+    /// The folder of the data; see below.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// The encoder: a model directory in the sentence-transformers layout. Not needed for baselines alone.
+    #[arg(long, value_name = "MODEL_DIR")]
+    encoder: Option<PathBuf>,
+    /// The folder for the results.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// A task: job2skill, skill2job, job-normalisation, skill-normalisation, skill-extraction, skill-similarity, title-similarity, melo,
+    /// onet-technology, onet-task, onet-title. [default: all]
+    #[arg(long = "task", value_name = "T", value_delimiter = ',', value_parser = parse::<Task>)]
+    tasks: Vec<Task>,
+    #[command(flatten)]
+    systems: SystemArgs,
+    /// The part of the sets. To choose a rule or a model use validation; report test.
+    #[arg(long, value_enum, default_value_t = SplitName::Test)]
+    split: SplitName,
+    /// Of sets made from an ontology, take only the queries whose concepts are held out from training: those with an id whose SHA-1 is
+    /// divisible by 5.
+    #[arg(long)]
+    held_out: bool,
+    /// The release of ESCO for every set. [default: the one that a set was annotated with, if it is there, else the newest]
+    #[arg(long, value_name = "R")]
+    esco: Option<String>,
+    /// The release of O*NET. [default: the newest]
+    #[arg(long, value_name = "R")]
+    onet: Option<String>,
+    /// The language of ESCO's labels.
+    #[arg(long, value_name = "L", default_value = "en")]
+    language: String,
+    /// Take one query in N: for a quick look.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    one_in: usize,
+    #[command(flatten)]
+    settings: Settings,
+    /// Keep the embedded targets in this index, for the next run with the same encoder. [default: a temporary one]
+    #[arg(long, value_name = "DIR")]
+    index: Option<PathBuf>,
+    #[command(flatten)]
+    intervals: Intervals,
+    /// How many threads to work on; all cores without it. The results do not depend on it.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+/// How intervals are made, and which metrics are shown.
+#[derive(Debug, clap::Args)]
+pub struct Intervals {
+    /// Replicates of the bootstrap; 0 for no intervals.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    replicates: u32,
+    /// Seed of the bootstrap.
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    seed: u32,
+    /// The metric of tables and plot: map, mrr, rp@K, recall@K, hit@K, ndcg@K.
+    #[arg(long, value_name = "M", default_value = "map", value_parser = parse::<Metric>)]
+    metric: Metric,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum SplitName {
+    Validation,
+    Test,
+}
+
+impl From<SplitName> for Split {
+    fn from(name: SplitName) -> Self {
+        match name {
+            SplitName::Validation => Split::Validation,
+            SplitName::Test => Split::Test,
+        }
+    }
+}
+
+/// Reads a name of the library's.
+fn parse<T: std::str::FromStr<Err = Error>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: Error| error.to_string())
+}
+
+pub fn run(args: &Args, console: &Console) -> Outcome {
+    let systems = args.systems.systems(args.encoder.is_some())?;
+    let options =
+        DataOptions { esco: args.esco.clone(), onet: args.onet.clone(), language: args.language.to_lowercase() };
+    let data = Data::open(&args.data, options)?;
+    let encoder = args.encoder.as_ref().map(|dir| args.settings.open(dir, console)).transpose()?;
+    let judge = || judge(args, &data, encoder.as_ref(), systems, console);
+    let start = Instant::now();
+    let run = on_threads(args.threads, judge)??;
+    if run.records.is_empty() {
+        return Err(Failure::new(
+            format!("none of the sets is in {}", args.data.display()),
+            "workindex eval --help says where each of them is looked for",
+        ));
+    }
+    let report = args.intervals.report(vec![(String::new(), run)]);
+    write_files(&report, &args.out)?;
+    print(table::of_run(&report))?;
+    console.note(format_args!(
+        "{} in {}; {} has report.md, results.json and plot.svg",
+        units::counted(report.runs().map(|(_, run)| run.records.len()).sum(), "set"),
+        units::duration(start.elapsed()),
+        args.out.display()
+    ));
+    Ok(())
+}
+
+fn judge(args: &Args, data: &Data, encoder: Option<&Encoder>, systems: Vec<System>, console: &Console) -> Outcome<Run> {
+    let selection = Selection { split: args.split.into(), held_out: args.held_out };
+    let mut evaluation = Evaluation::new(data, &args.out).systems(systems).selection(selection).one_in(args.one_in);
+    if let Some(encoder) = encoder {
+        evaluation = evaluation.encoder(encoder);
+    }
+    if !args.tasks.is_empty() {
+        evaluation = evaluation.tasks(&args.tasks);
+    }
+    if let Some(index) = &args.index {
+        evaluation = evaluation.index(index);
+    }
+    Ok(evaluation.run(&console.monitor(), &mut |event| say(&event, console))?)
+}
+
+fn say(event: &Event<'_>, console: &Console) {
+    match event {
+        Event::Begins(set) => console.note(format_args!(
+            "{}: {} × {}",
+            set.name(),
+            units::counted_as(set.queries().len(), "query", "queries"),
+            units::counted(set.targets().len(), "target")
+        )),
+        Event::Judged(record) => {
+            let seconds = record.head.seconds;
+            let busy = std::time::Duration::from_secs_f64(seconds.targets + seconds.ranking + seconds.lexical);
+            console.note(format_args!("{}: done in {}", record.head.set, units::duration(busy)));
+        }
+        Event::Kept(record) => console.note(format_args!("{}: judged before", record.head.set)),
+        Event::Missing(missing) => {
+            console.note(format_args!("{}: missing: no {}", missing.set, missing.looked_for));
+        }
+    }
+}
+
+/// Runs work on so many threads, or on all cores.
+pub fn on_threads<R: Send>(threads: Option<usize>, work: impl FnOnce() -> R + Send) -> Outcome<R> {
+    match threads {
+        None => Ok(work()),
+        Some(0) => Err(Failure::Usage("--threads: at least 1 is needed".to_string())),
+        Some(n) => {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build();
+            let pool = pool.map_err(|error| Failure::plain(format!("cannot start {n} threads: {error}")))?;
+            Ok(pool.install(work))
+        }
+    }
+}
+
+impl Intervals {
+    /// A report with the chosen metric first.
+    pub fn report(&self, runs: Vec<(String, Run)>) -> Report {
+        let mut metrics = Metric::STANDARD.to_vec();
+        metrics.retain(|metric| *metric != self.metric);
+        metrics.insert(0, self.metric);
+        Report::new(runs, &metrics, Resampling { replicates: self.replicates, seed: self.seed })
+    }
+}
+
+/// Writes report, results and plot into a folder.
+pub fn write_files(report: &Report, out: &Path) -> Outcome {
+    let json = format!("{:#}\n", report.json());
+    std::fs::create_dir_all(out).map_err(|error| Failure::plain(format!("cannot make {}: {error}", out.display())))?;
+    for (name, content) in [("results.json", json), ("report.md", report.markdown()), ("plot.svg", report.plot())] {
+        let path = out.join(name);
+        std::fs::write(&path, content)
+            .map_err(|error| Failure::plain(format!("cannot write {}: {error}", path.display())))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! Files that are not what their name says: typed errors with a place, and never a panic.
+
+use std::path::Path;
+
+use workindex::workbench::{Data, Dataset, Loaded, Run, SetName, Split, Task};
+use workindex::{Error, Monitor};
+
+use crate::support::{data_folder, open, whole};
+
+fn write(folder: &Path, name: &str, content: &[u8]) {
+    std::fs::write(folder.join("workbench").join(name), content).unwrap();
+}
+
+fn load(data: &Data, set: &str) -> workindex::Result<Option<Dataset>> {
+    let set: SetName = set.parse().unwrap();
+    Ok(match data.load(&set, whole(Split::Validation), &Monitor::silent())? {
+        Loaded::Ready(dataset) => Some(dataset),
+        Loaded::Missing(_) => None,
+    })
+}
+
+/// The row and the words of an input error.
+fn refused(folder: &Path, set: &str) -> (Option<u64>, String) {
+    match load(&open(folder, None), set).unwrap_err() {
+        error @ Error::Input { row, .. } => (row, error.to_string()),
+        other => panic!("{set}: {other}"),
+    }
+}
+
+#[test]
+fn damaged_annotations_are_refused_with_their_place() {
+    let folder = data_folder();
+    let folder = folder.path();
+    let cases: [(&str, &str, &[u8], Option<u64>, &str); 11] = [
+        (
+            "skill_extraction/house_validation_annotations.csv",
+            "skill-extraction/house",
+            b"sentence,span\na,b\n",
+            Some(1),
+            "label",
+        ),
+        ("skill_extraction/house_validation_annotations.csv", "skill-extraction/house", b"", None, "empty"),
+        (
+            "skill_extraction/tech_validation_annotations.csv",
+            "skill-extraction/tech",
+            b"sentence,label\n\"a,b\n",
+            Some(2),
+            "not closed",
+        ),
+        (
+            "skill_extraction/tech_validation_annotations.csv",
+            "skill-extraction/tech",
+            b"sentence,label\na,\xff\n",
+            Some(2),
+            "UTF-8",
+        ),
+        (
+            "skill_extraction/skillskape_dev.csv",
+            "skill-extraction/skillskape",
+            b",sentence,skills\n0,a,['x'\n",
+            Some(2),
+            "a list such as",
+        ),
+        (
+            "skill_similarity/skillmatch.csv",
+            "skill-similarity",
+            b"skill_a,skill_b,related\na,b,maybe\n",
+            Some(2),
+            "0 or 1",
+        ),
+        ("job_normalization/titles_validation.csv", "job-normalisation", b"title\nx\n", Some(1), "vacancyTitle"),
+        ("title_similarity/qrels.tsv", "title-similarity", b"1\t0\t99999\t1\n", Some(1), "99999"),
+        ("title_similarity/qrels.tsv", "title-similarity", b"1\t0\n", Some(1), "relevance"),
+        ("melo_usa_en/corpus_elements.tsv", "melo/usa_en", b"C1 no tab\n", Some(1), "tab"),
+        ("melo_usa_en/annotations.tsv", "melo/usa_en", b"Q1\t0\tC1\tmuch\n", Some(1), "number"),
+    ];
+    for (file, set, content, row, words) in cases {
+        let whole = std::fs::read(folder.join("workbench").join(file)).unwrap();
+        write(folder, file, content);
+        let (found, error) = refused(folder, set);
+        assert_eq!(found, row, "{file}: {error}");
+        assert!(
+            error.contains(words) && error.contains(Path::new(file).file_name().unwrap().to_str().unwrap()),
+            "{error}"
+        );
+        write(folder, file, &whole);
+        assert!(load(&open(folder, None), set).unwrap().is_some());
+    }
+}
+
+#[test]
+fn judgements_may_stand_between_spaces() {
+    let folder = data_folder();
+    let expected = load(&open(folder.path(), None), "title-similarity").unwrap();
+    let path = folder.path().join("workbench/title_similarity/qrels.tsv");
+    let spaced = std::fs::read_to_string(&path).unwrap().replace('\t', " ");
+    std::fs::write(&path, spaced).unwrap();
+    assert_eq!(load(&open(folder.path(), None), "title-similarity").unwrap(), expected);
+}
+
+#[test]
+fn a_folder_of_results_that_is_none_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(Run::read(folder.path()), Err(Error::Io { .. })));
+    for content in ["", "{}", "[1]", r#"{"workindex": 3}"#] {
+        std::fs::write(folder.path().join("run.json"), content).unwrap();
+        let error = Run::read(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("run.json"), "{error}");
+    }
+    assert!("job2skill/x/y".parse::<SetName>().is_ok_and(|set| set.task() == Task::Job2Skill));
+}
