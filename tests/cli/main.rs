@@ -4,6 +4,9 @@
 //! All of it runs with the tiny encoder of the fixtures, offline.
 #![cfg(feature = "cli")]
 
+#[cfg(feature = "workbench")]
+#[path = "../workbench/data_folder.rs"]
+mod data_folder;
 mod encoders;
 mod explain;
 mod failures;
@@ -13,3 +16,5 @@ mod rank;
 mod reindex;
 mod releases;
 mod support;
+#[cfg(feature = "workbench")]
+mod workbench;

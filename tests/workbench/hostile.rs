@@ -14,7 +14,7 @@ fn write(folder: &Path, name: &str, content: &[u8]) {
 fn load(data: &Data, set: &str) -> workindex::Result<Option<Dataset>> {
     let set: SetName = set.parse().unwrap();
     Ok(match data.load(&set, whole(Split::Validation), &Monitor::silent())? {
-        Loaded::Ready(dataset) => Some(dataset),
+        Loaded::Ready(dataset) => Some(*dataset),
         Loaded::Missing(_) => None,
     })
 }

@@ -6,6 +6,7 @@ mod common;
 #[path = "../data/mod.rs"]
 mod data;
 
+mod data_folder;
 mod evaluation;
 mod hostile;
 mod lexical;

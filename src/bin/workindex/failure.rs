@@ -20,6 +20,9 @@ pub enum Failure {
     Library(Error),
     /// The command itself could not go on: what happened, and what to do about it.
     Other { problem: String, hint: Option<String> },
+    /// Ctrl-C was pressed, and this is how things stand; status 130.
+    #[cfg(feature = "workbench")]
+    Interrupted(String),
     /// Standard output cannot be written to.
     Output(io::Error),
     /// The result was printed, and it is bad news; status 1.
@@ -46,6 +49,11 @@ impl Failure {
             }
             Failure::Library(Error::Cancelled) => {
                 console::complain("interrupted: nothing was changed");
+                ExitCode::from(interrupt::STATUS)
+            }
+            #[cfg(feature = "workbench")]
+            Failure::Interrupted(state) => {
+                console::complain(&format!("interrupted: {state}"));
                 ExitCode::from(interrupt::STATUS)
             }
             Failure::Library(error) => {

@@ -35,5 +35,5 @@ fn load(job: &Job<'_>, from: &Kind, to: &Kind) -> Result<Loaded> {
     let origin = builder.origin();
     origin.files.push(format!("esco/{version}"));
     origin.release = Some(name_of(&release));
-    Ok(Loaded::Ready(builder.finish()))
+    Ok(Loaded::Ready(Box::new(builder.finish())))
 }

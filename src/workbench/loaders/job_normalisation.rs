@@ -16,7 +16,7 @@ const COLUMNS: Header<'_> = Header::Named(&[&["vacancyTitle", "vacancy_job_title
 pub(super) fn load(job: &Job<'_>) -> Result<Loaded> {
     let path = match job.annotations(&format!("job_normalization/titles_{}.csv", job.selection.split)) {
         Ok(path) => path,
-        Err(missing) => return Ok(missing),
+        Err(looked_for) => return Ok(Loaded::Missing(looked_for)),
     };
     let Some(version) = job.data.esco_version(Some(ORIGINAL)) else { return Ok(no_esco()) };
     let release = job.data.esco(&version, job.monitor)?;
@@ -38,5 +38,5 @@ pub(super) fn load(job: &Job<'_>) -> Result<Loaded> {
     origin.files = vec![job.data.relative(&path), format!("esco/{version}")];
     origin.release = Some(name_of(&release));
     origin.mapping = (version != ORIGINAL).then(|| format!("annotated with ESCO {ORIGINAL}, mapped through URIs"));
-    Ok(Loaded::Ready(builder.finish()))
+    Ok(Loaded::Ready(Box::new(builder.finish())))
 }

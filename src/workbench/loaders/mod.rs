@@ -24,6 +24,8 @@ mod skill_normalisation;
 mod skill_similarity;
 mod trec;
 
+use std::path::PathBuf;
+
 use super::data::Data;
 use super::dataset::{Dataset, DatasetBuilder};
 use super::task::{SetName, Split, Task};
@@ -45,7 +47,7 @@ pub struct Selection {
 #[derive(Debug)]
 pub enum Loaded {
     /// Ready to be judged on.
-    Ready(Dataset),
+    Ready(Box<Dataset>),
     /// Its data is not in the folder: what was looked for.
     Missing(String),
 }
@@ -101,9 +103,9 @@ impl Job<'_> {
         self.selection.held_out || self.selection.split == Split::Validation
     }
 
-    /// A file below `workbench`, or what to say about it.
-    fn annotations(&self, name: &str) -> std::result::Result<std::path::PathBuf, Loaded> {
-        self.data.annotations(name).ok_or_else(|| Loaded::Missing(format!("workbench/{name}")))
+    /// A file below `workbench`, or what was looked for.
+    fn annotations(&self, name: &str) -> std::result::Result<PathBuf, String> {
+        self.data.annotations(name).ok_or_else(|| format!("workbench/{name}"))
     }
 }
 

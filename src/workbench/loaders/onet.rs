@@ -60,7 +60,7 @@ pub(super) fn load(job: &Job<'_>) -> Result<Loaded> {
     let origin = builder.origin();
     origin.files.push(format!("onet/{version}"));
     origin.release = Some(name_of(&release));
-    Ok(Loaded::Ready(builder.finish()))
+    Ok(Loaded::Ready(Box::new(builder.finish())))
 }
 
 /// The technologies that occupations use, or the tasks that they perform.

@@ -58,7 +58,7 @@ pub(super) fn load(job: &Job<'_>) -> Result<Loaded> {
     let file = if job.selection.split == Split::Test { part.test } else { part.validation };
     let path = match job.annotations(&format!("skill_extraction/{file}")) {
         Ok(path) => path,
-        Err(missing) => return Ok(missing),
+        Err(looked_for) => return Ok(Loaded::Missing(looked_for)),
     };
     let Some(version) = job.data.esco_version(Some(ORIGINAL)) else { return Ok(no_esco()) };
     let release = job.data.esco(&version, job.monitor)?;
@@ -83,7 +83,7 @@ pub(super) fn load(job: &Job<'_>) -> Result<Loaded> {
     origin.files = vec![job.data.relative(&path), format!("esco/{version}")];
     origin.release = Some(name_of(&release));
     origin.mapping = map.how;
-    Ok(Loaded::Ready(builder.finish()))
+    Ok(Loaded::Ready(Box::new(builder.finish())))
 }
 
 fn each_sentence(path: &Path, lists: bool, monitor: &Monitor, mut each: impl FnMut(&str, &[&str])) -> Result<()> {

@@ -45,7 +45,7 @@ pub(super) fn load(job: &Job<'_>) -> Result<Loaded> {
         true => format!("{selection}; {}", held_out_selection("of skills")),
         false => selection.to_string(),
     });
-    Ok(Loaded::Ready(builder.finish()))
+    Ok(Loaded::Ready(Box::new(builder.finish())))
 }
 
 /// Every alternative label with the preferred labels of the skills that have it, in the order of the release.

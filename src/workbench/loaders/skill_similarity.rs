@@ -17,7 +17,7 @@ const TEST_TENTHS: usize = 9;
 pub(super) fn load(job: &Job<'_>) -> Result<Loaded> {
     let path = match job.annotations("skill_similarity/skillmatch.csv") {
         Ok(path) => path,
-        Err(missing) => return Ok(missing),
+        Err(looked_for) => return Ok(Loaded::Missing(looked_for)),
     };
     let (mut skills, mut related) = (Vec::new(), Vec::new());
     each_row(&path, Dialect::Comma, &COLUMNS, job.monitor, |fields, line| {
@@ -43,5 +43,5 @@ pub(super) fn load(job: &Job<'_>) -> Result<Loaded> {
     origin.files.push(job.data.relative(&path));
     origin.selection =
         Some(format!("the {} part of a split by seed {SEED}, nine tenths for test", job.selection.split));
-    Ok(Loaded::Ready(builder.finish()))
+    Ok(Loaded::Ready(Box::new(builder.finish())))
 }

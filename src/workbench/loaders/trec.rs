@@ -66,7 +66,7 @@ fn load(job: &Job<'_>, files: &Files) -> Result<Loaded> {
     for name in [files.queries, files.corpus, files.judgements] {
         match job.annotations(&format!("{}/{name}", files.folder)) {
             Ok(path) => paths.push(path),
-            Err(missing) => return Ok(missing),
+            Err(looked_for) => return Ok(Loaded::Missing(looked_for)),
         }
     }
     let [queries, corpus, judgements]: &[PathBuf; 3] = match paths.as_slice().try_into() {
@@ -103,7 +103,7 @@ fn load(job: &Job<'_>, files: &Files) -> Result<Loaded> {
     let origin = builder.origin();
     origin.files = [queries, corpus, judgements].map(|path| job.data.relative(path)).to_vec();
     origin.selection = Some("not split: the same for validation and test".to_string());
-    Ok(Loaded::Ready(builder.finish()))
+    Ok(Loaded::Ready(Box::new(builder.finish())))
 }
 
 fn id_and_text(path: &Path, fields: &[&str], line: u64) -> Result<(String, String)> {

@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn an_axis_has_round_ends_around_its_values() {
         let estimate = |value: f64, low: f64, high: f64| Estimate { value, interval: Some([low, high]) };
-        let axis = Axis::over([estimate(0.31, 0.302, 0.318), estimate(0.36, 0.352, 0.367)].iter());
+        let axis = Axis::over([estimate(0.31, 0.302, 0.316), estimate(0.36, 0.352, 0.367)].iter());
         assert!((axis.low - 0.3).abs() < 1e-12 && (axis.high - 0.38).abs() < 1e-12 && axis.step == 0.02);
         assert_eq!(axis.ticks().count(), 5);
         assert!((axis.place(0.34) - AXIS / 2.0).abs() < 1e-9);

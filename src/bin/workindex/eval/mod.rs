@@ -165,7 +165,13 @@ fn judge(args: &Args, data: &Data, encoder: Option<&Encoder>, systems: Vec<Syste
     if let Some(index) = &args.index {
         evaluation = evaluation.index(index);
     }
-    Ok(evaluation.run(&console.monitor(), &mut |event| say(&event, console))?)
+    match evaluation.run(&console.monitor(), &mut |event| say(&event, console)) {
+        Err(Error::Cancelled) => Err(Failure::Interrupted(format!(
+            "what was judged is in {}: the same command goes on from there",
+            args.out.display()
+        ))),
+        result => Ok(result?),
+    }
 }
 
 fn say(event: &Event<'_>, console: &Console) {

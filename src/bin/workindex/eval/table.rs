@@ -78,7 +78,7 @@ fn of_system(report: &Report) -> String {
             }
             None => Default::default(),
         });
-        layout::add(&mut out, cells.into_iter());
+        layout::add(&mut out, cells);
     }
     layout::align_right(&mut out, &(1..header.len()).collect::<Vec<_>>());
     layout::lines(&out, "")
