@@ -42,15 +42,15 @@
 //!
 //! | floor | room | what it knows |
 //! |---|---|---|
-//! | 6 | command line (`src/bin`) | everything public; the only one that prints or goes online |
+//! | 7 | command line (`src/bin`) | everything public; the only one that prints or goes online |
+//! | 6 | `workbench` | judging encoders and rules on ranking tasks |
 //! | 5 | `index` | the front door: wires encoder, storage and rank |
 //! | 4 | `rank` | query execution over a snapshot: filters, scans, certificates, explanations |
 //! | 3 | `storage` | bytes on disk: segments, catalog, commits; knows no model |
 //! | 2 | `ontology`, `encoder`, `late_interaction` | side by side, knowing nothing of each other; `late_interaction` knows no files |
 //! | 1 | `error`, `monitor`, `token_matrix`, `mapped_file` | what all share |
 //!
-//! Training (`train`) and evaluation (`workbench`) will stand between the front door and the command line: the encoder's
-//! modules are differentiable for the one, [`RankOptions::full`] ranks whole spaces for the other.
+//! Training (`train`) will stand beside `workbench`: the encoder's modules are differentiable for it.
 //!
 //! # Promises
 //!
@@ -69,7 +69,8 @@
 //!
 //! # Features
 //!
-//! `cli` (default) builds the command line; an application that only ranks turns it off with `default-features = false`.
+//! `cli` (default) builds the command line and `workbench` (default) the evaluation; an application that only ranks turns both off with
+//! `default-features = false`.
 //! `cuda` and `metal` let candle run encoders on a GPU ([`Backend`]); they need the maker's toolkit to build.
 #![warn(missing_docs)]
 #![deny(unsafe_code)]

@@ -8,12 +8,9 @@ use crate::encoder::{DirectionWord, InteractionWord, Profile, RuleChoice, Weight
 use crate::error::{Error, Result};
 use crate::late_interaction::{Direction, Rule, Weights};
 
-/// What queries and targets are, as far as it is known: the kind of the queries, and that of the targets.
-pub(super) type Kinds<'a> = (Option<&'a str>, &'a str);
-
-/// The rule of rankings that ask for none: the encoder's, or else that of the kinds. `folder` is what errors name.
-pub(super) fn default_rule(profile: &Profile, folder: &Path, kinds: Kinds<'_>) -> Result<Rule> {
-    let rule = profile.rule().map_or_else(|| Rule::for_kinds(kinds.0, kinds.1), of);
+/// The rule of rankings that ask for none: the encoder's, or else that of the queries' kind. `folder` is what errors name.
+pub(super) fn default_rule(profile: &Profile, folder: &Path, query_kind: Option<&str>) -> Result<Rule> {
+    let rule = profile.rule().map_or_else(|| Rule::for_queries(query_kind), of);
     match rule.validate() {
         Ok(()) => Ok(rule),
         Err(error) => {
@@ -24,14 +21,14 @@ pub(super) fn default_rule(profile: &Profile, folder: &Path, kinds: Kinds<'_>) -
 
 /// Refuses a model whose own rule is out of its range.
 pub(super) fn check(profile: &Profile, folder: &Path) -> Result<()> {
-    default_rule(profile, folder, (None, "")).map(|_| ())
+    default_rule(profile, folder, None).map(|_| ())
 }
 
 /// The rule of rankings that ask for none, by an encoder that is in no index yet.
 #[cfg(feature = "workbench")]
-pub(crate) fn encoder_rule(encoder: &Encoder, query_kind: Option<&str>, target_kind: &str) -> Result<Rule> {
+pub(crate) fn encoder_rule(encoder: &Encoder, query_kind: Option<&str>) -> Result<Rule> {
     let checkpoint = encoder.checkpoint();
-    default_rule(checkpoint.profile(), checkpoint.dir(), (query_kind, target_kind))
+    default_rule(checkpoint.profile(), checkpoint.dir(), query_kind)
 }
 
 /// What is not said is as the interaction's own default has it.

@@ -78,16 +78,17 @@ impl Space {
     }
 
     /// The same for queries of a kind (see [`RankOptions::query_kind`](crate::RankOptions::query_kind)): where the encoder is for no rule of
-    /// its own, the one that [`Rule::for_kinds`] gives.
+    /// its own, the one that [`Rule::for_queries`] gives.
     ///
     /// # Errors
     /// As [`default_rule`](Self::default_rule).
     pub fn default_rule_for(&self, query_kind: Option<&str>) -> Result<Rule> {
         let Inner { snapshot, data, .. } = &*self.inner;
-        let kinds = (query_kind, data.kind.as_str());
         match self.profile()? {
-            Some(profile) => rules::default_rule(&profile, &snapshot.paths().encoder(&data.encoder.fingerprint), kinds),
-            None => Ok(Rule::for_kinds(kinds.0, kinds.1)),
+            Some(profile) => {
+                rules::default_rule(&profile, &snapshot.paths().encoder(&data.encoder.fingerprint), query_kind)
+            }
+            None => Ok(Rule::for_queries(query_kind)),
         }
     }
 

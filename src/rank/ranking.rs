@@ -42,8 +42,9 @@ impl RankOptions {
         self
     }
 
-    /// Says what the query is: `skill`, `occupation`. Encoders with a head for each kind of text (JobBERT) embed it by that
-    /// of its kind; to all others it is the same.
+    /// Says what the query is: `skill`, `occupation`, `sentence`. Encoders with a head for each kind of text (JobBERT) embed it by that
+    /// of its kind, and where neither the options nor the encoder have a rule, it decides which is used
+    /// ([`Rule::for_queries`]).
     pub fn query_kind(mut self, kind: impl Into<String>) -> Self {
         self.query_kind = Some(kind.into());
         self

@@ -44,7 +44,7 @@ pub struct Evaluation<'a> {
     out: PathBuf,
     encoder: Option<&'a Encoder>,
     systems: Vec<System>,
-    tasks: Vec<Task>,
+    sets: Vec<SetName>,
     selection: Selection,
     one_in: usize,
     index: Option<PathBuf>,
@@ -67,8 +67,8 @@ impl<'a> Evaluation<'a> {
     /// On all tasks, their test sets, with results in the folder `out`.
     pub fn new(data: &'a Data, out: impl Into<PathBuf>) -> Self {
         let (encoder, systems, index) = (None, Vec::new(), None);
-        let (tasks, selection) = (Task::ALL.to_vec(), Selection::default());
-        Self { data, out: out.into(), encoder, systems, tasks, selection, one_in: 1, index }
+        let (sets, selection) = (Task::ALL.map(SetName::of).to_vec(), Selection::default());
+        Self { data, out: out.into(), encoder, systems, sets, selection, one_in: 1, index }
     }
 
     /// Judges an encoder.
@@ -88,9 +88,14 @@ impl<'a> Evaluation<'a> {
         self
     }
 
-    /// On these tasks.
-    pub fn tasks(mut self, tasks: &[Task]) -> Self {
-        self.tasks = Task::ALL.into_iter().filter(|task| tasks.contains(task)).collect();
+    /// On all sets of these tasks.
+    pub fn tasks(self, tasks: &[Task]) -> Self {
+        self.sets(&tasks.iter().copied().map(SetName::of).collect::<Vec<_>>())
+    }
+
+    /// On these sets; one without a part is all sets of its task.
+    pub fn sets(mut self, sets: &[SetName]) -> Self {
+        self.sets = sets.to_vec();
         self
     }
 
@@ -123,7 +128,7 @@ impl<'a> Evaluation<'a> {
         let mut run = Run { head: self.head(), missing: Vec::new(), records: Vec::new() };
         run.head.write(&self.out)?;
         let mut index: Option<TargetIndex> = None;
-        for set in self.tasks.iter().flat_map(|task| self.data.sets(*task)) {
+        for set in self.wanted() {
             monitor.check()?;
             match self.data.load(&set, self.selection, monitor)? {
                 Loaded::Missing(looked_for) => {
@@ -138,6 +143,16 @@ impl<'a> Evaluation<'a> {
         }
         run.write(&self.out)?;
         Ok(run)
+    }
+
+    /// The sets that were asked for, in the order of the tasks.
+    fn wanted(&self) -> impl Iterator<Item = SetName> {
+        let asked = |set: &SetName| {
+            self.sets.iter().any(|asked| {
+                asked.task() == set.task() && (asked.part_name().is_empty() || asked.part_name() == set.part_name())
+            })
+        };
+        Task::ALL.into_iter().flat_map(|task| self.data.sets(task)).filter(asked)
     }
 
     fn check(&self) -> Result<()> {
@@ -336,8 +351,7 @@ fn rule_of(system: &System, encoder: &Encoder, dataset: &Dataset) -> Result<Opti
     match system {
         System::LateInteraction { rule: Some(rule), .. } => Ok(Some(*rule)),
         System::LateInteraction { rule: None, .. } => {
-            let (queries, targets) = (dataset.query_kind(), dataset.target_kind().as_str());
-            crate::index::encoder_rule(encoder, Some(queries), targets).map(Some)
+            crate::index::encoder_rule(encoder, Some(dataset.query_kind())).map(Some)
         }
         System::Lexical(_) => Ok(None),
     }

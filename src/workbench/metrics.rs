@@ -73,7 +73,8 @@ impl Metric {
             Metric::Hit(k) => f64::from(u8::from(first <= k)),
             Metric::Ndcg(k) => {
                 let gain = |rank: u32| 1.0 / (f64::from(rank) + 1.0).log2();
-                let gained: f64 = ranks.iter().take_while(|&&rank| rank <= k).map(|&rank| gain(rank)).sum();
+                // From 0, because the sum of nothing is −0.
+                let gained = ranks.iter().take_while(|&&rank| rank <= k).fold(0.0, |sum, &rank| sum + gain(rank));
                 let ideal: f64 = (1..=k).take(ranks.len()).map(gain).sum();
                 gained / ideal
             }
@@ -83,7 +84,7 @@ impl Metric {
     /// The mean over queries, those without positives left out; 0 when none has any.
     pub fn mean<'r>(self, queries: impl IntoIterator<Item = &'r [u32]>) -> f64 {
         let values: Vec<f64> = queries.into_iter().filter_map(|ranks| self.of(ranks)).collect();
-        values.iter().sum::<f64>() / (values.len() as f64).max(1.0)
+        if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / values.len() as f64 }
     }
 }
 

@@ -136,7 +136,8 @@ fn of_record(record: &Record, metrics: &[Metric], resampling: Resampling) -> Vec
 fn without_labels(record: &Record, values: Option<&Vec<f32>>) -> (usize, f64) {
     let of_others = record.labels().iter().zip(values.into_iter().flatten()).filter(|(label, _)| !**label);
     let others: Vec<f64> = of_others.map(|(_, value)| f64::from(*value)).collect();
-    (others.len(), others.iter().sum::<f64>() / (others.len() as f64).max(1.0))
+    let mean = if others.is_empty() { 0.0 } else { others.iter().sum::<f64>() / others.len() as f64 };
+    (others.len(), mean)
 }
 
 /// The macro average of each system over the tasks that are wanted and judged.

@@ -261,3 +261,26 @@ fn scores_are_those_of_whole_rankings() {
         }
     }
 }
+
+/// What is judged without a rule is what a ranking of such queries uses.
+#[test]
+fn the_default_depends_on_what_queries_are() {
+    let (folder, out) = (data_folder(), tempfile::tempdir().unwrap());
+    let (data, encoder) = (open(folder.path(), None), tiny_encoder());
+    let systems = vec![System::LateInteraction { rule: None, forms: Forms::Preferred }];
+    let (run, _) = run(&data, out.path(), &encoder, systems, &[Task::SkillExtraction, Task::JobNormalisation]);
+    let scratch = tempfile::tempdir().unwrap();
+    let index = TargetIndex::temporary(&encoder, scratch.path()).unwrap();
+    for record in &run.records {
+        let kind = record.head.query_kind.as_str();
+        let rule = Rule::for_queries(Some(kind));
+        assert_eq!(record.head.systems[0].description, rule.to_string());
+        assert_eq!(rule == Rule::default(), kind != "sentence");
+        let targets = load(&data, &record.head.set.to_string(), whole(Split::Validation)).targets().to_vec();
+        let space = index.space(&targets, &workindex::Kind::SKILL, Forms::Preferred, &Monitor::silent()).unwrap();
+        assert_eq!(space.default_rule_for(Some(kind)).unwrap(), rule);
+        let options = RankOptions::top(1).query_kind(kind);
+        assert_eq!(space.rank("welder", &options).unwrap().rule, rule);
+        assert_eq!(space.rank("welder", &RankOptions::top(1)).unwrap().rule, Rule::default());
+    }
+}

@@ -27,11 +27,14 @@ fn refused(folder: &Path, set: &str) -> (Option<u64>, String) {
     }
 }
 
+/// A file, the set that it is of, what it holds, and the row and words of the error.
+type Damaged<'a> = (&'a str, &'a str, &'a [u8], Option<u64>, &'a str);
+
 #[test]
 fn damaged_annotations_are_refused_with_their_place() {
     let folder = data_folder();
     let folder = folder.path();
-    let cases: [(&str, &str, &[u8], Option<u64>, &str); 11] = [
+    let cases: [Damaged<'_>; 11] = [
         (
             "skill_extraction/house_validation_annotations.csv",
             "skill-extraction/house",

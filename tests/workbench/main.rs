@@ -11,6 +11,7 @@ mod evaluation;
 mod hostile;
 mod lexical;
 mod metrics;
+mod quality_real;
 mod reports;
 mod support;
 mod tasks;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Cell, Column, Named, Report, Table};
+use super::{Cell, Column, Named, Report, Row, Table};
 use crate::workbench::record::Head;
 use crate::workbench::run::RunHead;
 
@@ -15,10 +15,13 @@ pub(super) fn render(report: &Report) -> String {
     let table = report.table(metric);
     let _ = writeln!(text, "## {metric}, %\n");
     interval_note(&mut text, report);
-    transposed(&mut text, &table, |cell| with_interval(&cell));
-    if table.rows.len() > 1 {
-        let _ = writeln!(text, "## More than `{}`\n\nDifferences of {metric}, query by query.\n", table.rows[0].name);
-        transposed(&mut text, &table, |cell| cell.more_than_first.map(|more| signed(&more)).unwrap_or_default());
+    transposed(&mut text, &table, &table.rows, |cell| with_interval(&cell));
+    if let [first, others @ ..] = table.rows.as_slice()
+        && !others.is_empty()
+    {
+        let _ = writeln!(text, "## More than `{}`\n\nDifferences of {metric}, query by query.\n", first.name);
+        let more = |cell: Cell| cell.more_than_first.map_or("–".to_string(), |more| signed(&more));
+        transposed(&mut text, &table, others, more);
     }
     for named in &report.runs {
         all_metrics(&mut text, named, report);
@@ -62,13 +65,13 @@ fn interval_note(text: &mut String, report: &Report) {
 }
 
 /// A table with the sets in rows and the systems in columns: sets have longer names and are more.
-fn transposed(text: &mut String, table: &Table, show: impl Fn(Cell) -> String) {
-    let names = table.rows.iter().map(|row| format!(" {} |", escaped(&row.name))).collect::<String>();
-    let _ = writeln!(text, "| |{names}\n|---|{}", "---|".repeat(table.rows.len()));
+fn transposed(text: &mut String, table: &Table, rows: &[Row], show: impl Fn(Cell) -> String) {
+    let names = rows.iter().map(|row| format!(" {} |", escaped(&row.name))).collect::<String>();
+    let _ = writeln!(text, "| |{names}\n|---|{}", "---|".repeat(rows.len()));
     for (at, column) in table.columns.iter().enumerate() {
         let bold = if matches!(column, Column::Set(_)) { "" } else { "**" };
         let _ = write!(text, "| {bold}{}{bold} |", column.name());
-        for row in &table.rows {
+        for row in rows {
             let cell = row.cells.get(at).copied().flatten();
             let _ = write!(text, " {} |", cell.map(&show).unwrap_or_else(|| "–".to_string()));
         }
@@ -107,7 +110,8 @@ fn all_metrics(text: &mut String, named: &Named, report: &Report) {
             let _ = write!(text, " {:.2} |", 100.0 * estimate.value);
         }
         let (queries, value) = summary.without_labels;
-        let _ = writeln!(text, " {:.2} ({queries}) |", 100.0 * value);
+        let value = if queries == 0 { "–".to_string() } else { format!("{:.2}", 100.0 * value) };
+        let _ = writeln!(text, " {value} ({queries}) |");
     }
     text.push('\n');
 }

@@ -15,13 +15,15 @@ const LINE: f64 = 17.0;
 const HEAD: f64 = 30.0;
 const FOOT: f64 = 26.0;
 const MARGIN: f64 = 20.0;
+/// The height of the heading above all panels.
+const HEADING: f64 = 24.0;
 /// About the width of a character of the labels.
 const CHARACTER: f64 = 6.2;
 
 /// Colours that are told apart with any kind of sight (Okabe and Ito).
 const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#777777"];
 
-const STYLE: &str = "text{font:11px system-ui,sans-serif;fill:#222}.t{font-weight:600;font-size:12px}.a{fill:#777;font-size:10px}\
+const STYLE: &str = "text{font:11px system-ui,sans-serif;fill:#222}.h{font-weight:600;font-size:14px}.t{font-weight:600}.a{fill:#777;font-size:10px}\
 .g{stroke:#ddd}.b{fill:#fff}@media(prefers-color-scheme:dark){text{fill:#ddd}.a{fill:#999}.g{stroke:#444}.b{fill:#1b1b1b}}";
 
 pub(super) fn render(table: &Table) -> String {
@@ -31,7 +33,7 @@ pub(super) fn render(table: &Table) -> String {
     let (panel_width, panel_height) = (AXIS + GAP, HEAD + FOOT + LINE * table.rows.len() as f64);
     let across = table.columns.len().clamp(1, ACROSS) as f64;
     let width = 2.0 * MARGIN + labels + across * panel_width;
-    let height = 2.0 * MARGIN + down as f64 * panel_height;
+    let height = 2.0 * MARGIN + HEADING + down as f64 * panel_height;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
          height=\"{height:.0}\" role=\"img\"><title>{} of {} systems</title><style>{STYLE}</style>\
@@ -39,13 +41,14 @@ pub(super) fn render(table: &Table) -> String {
         table.metric,
         table.rows.len()
     );
+    let _ = writeln!(svg, "<text class=\"h\" x=\"{MARGIN}\" y=\"{:.1}\">{}, %</text>", MARGIN + 6.0, table.metric);
     for (at, column) in table.columns.iter().enumerate() {
         let x = MARGIN + labels + (at % ACROSS) as f64 * panel_width;
-        let y = MARGIN + (at / ACROSS) as f64 * panel_height;
+        let y = MARGIN + HEADING + (at / ACROSS) as f64 * panel_height;
         if at % ACROSS == 0 {
             row_labels(&mut svg, table, x - 8.0, y + HEAD);
         }
-        let title = format!("{}, {} %", column.name(), table.metric);
+        let title = column.name();
         let _ = writeln!(svg, "<text class=\"t\" x=\"{x:.1}\" y=\"{:.1}\">{}</text>", y + 14.0, escaped(&title));
         panel(&mut svg, &table.rows, at, x, y + HEAD);
     }

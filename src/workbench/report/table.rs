@@ -65,7 +65,7 @@ impl Table {
                 sets.push(set.clone());
             }
         }
-        sets.sort();
+        sets.sort_by_key(SetName::task);
         let mut columns: Vec<Column> = sets.into_iter().map(Column::Set).collect();
         columns.extend(macro_columns(runs));
         let mut rows = Vec::new();

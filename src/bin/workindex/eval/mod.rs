@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use workindex::workbench::{
-    Data, DataOptions, Evaluation, Event, Metric, Report, Resampling, Run, Selection, Split, System, Task,
+    Data, DataOptions, Evaluation, Event, Metric, Report, Resampling, Run, Selection, SetName, Split, System,
 };
 use workindex::{Encoder, Error};
 
@@ -56,9 +56,9 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// A task: job2skill, skill2job, job-normalisation, skill-normalisation, skill-extraction, skill-similarity, title-similarity, melo,
-    /// onet-technology, onet-task, onet-title. [default: all]
-    #[arg(long = "task", value_name = "T", value_delimiter = ',', value_parser = parse::<Task>)]
-    tasks: Vec<Task>,
+    /// onet-technology, onet-task, onet-title; or one set of a task, as in skill-extraction/house. [default: all]
+    #[arg(long = "task", value_name = "T", value_delimiter = ',', value_parser = parse::<SetName>)]
+    tasks: Vec<SetName>,
     #[command(flatten)]
     systems: SystemArgs,
     /// The part of the sets. To choose a rule or a model use validation; report test.
@@ -160,7 +160,7 @@ fn judge(args: &Args, data: &Data, encoder: Option<&Encoder>, systems: Vec<Syste
         evaluation = evaluation.encoder(encoder);
     }
     if !args.tasks.is_empty() {
-        evaluation = evaluation.tasks(&args.tasks);
+        evaluation = evaluation.sets(&args.tasks);
     }
     if let Some(index) = &args.index {
         evaluation = evaluation.index(index);

@@ -36,7 +36,8 @@ pub enum Source {
 #[derive(Debug, ClapArgs)]
 pub struct Common {
     /// Which texts of a concept are embedded. With `all`, a concept scores as the mean of its preferred label's score and
-    /// its best label's.
+    /// its best label's: that ranked better on every measured set (by 0.4 to 5 MAP), for an index of ESCO's skills that is six
+    /// times as large.
     #[arg(long, value_enum, default_value_t = FormsName::Preferred)]
     forms: FormsName,
     #[command(flatten)]

@@ -41,7 +41,8 @@ pub struct RuleArgs {
     /// What the softmax weights are computed from. [default: the model's; else cosine; context: raw]
     #[arg(long, value_enum)]
     weights: Option<WeightsName>,
-    /// What the texts are: occupation, skill. Models with a head for each kind of text (JobBERT) embed them by it. [default:
+    /// What the texts are: occupation, skill, sentence. Models with a head for each kind of text (JobBERT) embed them by it; where
+    /// the model is for no rule of its own, sentences are ranked by how well they cover a target (soft, 0.2, target). [default:
     /// what the model has for queries]
     #[arg(long, value_name = "KIND", value_parser = kind_name)]
     query_kind: Option<String>,
