@@ -87,6 +87,8 @@ mod rank;
 mod simd;
 mod storage;
 mod token_matrix;
+#[cfg(feature = "train")]
+pub mod train;
 #[cfg(feature = "workbench")]
 pub mod workbench;
 

@@ -37,16 +37,35 @@ use loaded::Loaded;
 use loaded_side::LoadedSide;
 use tokenizer::Tokenized;
 
+// What training has in common with inference.
+#[cfg(all(test, feature = "train"))]
+pub(crate) use architecture::{Architecture, load as load_architecture};
+#[cfg(feature = "train")]
+pub(crate) use architecture::{position_rows::position_rows, relative_bucket::relative_bucket};
 pub use checkpoint::Checkpoint;
+#[cfg(all(test, feature = "train"))]
+pub(crate) use config::Family;
+#[cfg(feature = "train")]
+pub(crate) use config::{Activation, LayerNames, ModelConfig, RELATIVE_BIAS};
 pub use declared::{DeclaredEncoder, read_matrices};
 pub use fingerprint::Fingerprint;
+#[cfg(feature = "train")]
+pub(crate) use inference::erf;
 pub use model::Backend;
 pub use modules::Pooling;
 pub(crate) use profile::Profile;
 pub use settings::{EncoderSettings, Precision};
+#[cfg(feature = "train")]
+pub(crate) use sides::Frame;
 pub use sides::Side;
 pub(crate) use sides::{DirectionWord, InteractionWord, RuleChoice, WeightsWord};
 pub use tokenizer::Token;
+#[cfg(feature = "train")]
+pub(crate) use tokenizer::{TextTokenizer, Tokenized as TokenIds};
+#[cfg(feature = "train")]
+pub(crate) use weights::WeightFiles;
+#[cfg(all(test, feature = "train"))]
+pub(crate) use weights::Weights;
 
 /// What an encoder makes of one text.
 #[derive(Debug, Clone, PartialEq)]

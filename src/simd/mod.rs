@@ -4,3 +4,5 @@ pub(crate) mod exp;
 #[cfg(any(test, target_arch = "x86_64", target_arch = "aarch64"))]
 pub(crate) mod fused;
 pub(crate) mod machine;
+#[cfg(feature = "train")]
+pub(crate) mod product;

@@ -8,7 +8,6 @@
 //!
 //! A part that is not there makes its sets missing, which is reported and no error.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -40,7 +39,8 @@ impl Default for DataOptions {
 pub struct Data {
     root: PathBuf,
     options: DataOptions,
-    releases: Mutex<BTreeMap<(&'static str, String), Arc<Release>>>,
+    /// By ontology, version and language.
+    releases: Mutex<BTreeMap<[String; 3], Arc<Release>>>,
 }
 
 /// How a set of rows is written.
@@ -90,7 +90,8 @@ impl Data {
     /// The releases of an ontology that are there, oldest first: folders that are named by a number.
     pub fn versions(&self, ontology: &str) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(self.root.join(ontology)) else { return Vec::new() };
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let folders = entries.filter_map(|entry| entry.ok()).filter(|entry| entry.path().is_dir());
+        let names = folders.filter_map(|entry| entry.file_name().into_string().ok());
         let mut numbered: Vec<(Vec<u32>, String)> = names.filter_map(|name| Some((number(&name)?, name))).collect();
         numbered.sort();
         numbered.into_iter().map(|(_, name)| name).collect()
@@ -111,10 +112,15 @@ impl Data {
         self.options.onet.clone().or_else(|| self.versions("onet").pop())
     }
 
-    /// A release of ESCO.
+    /// A release of ESCO, in the language of the options.
     pub(super) fn esco(&self, version: &str, monitor: &Monitor) -> Result<Arc<Release>> {
-        self.release("esco", version, |folder| {
-            let language = Some(self.options.language.clone());
+        self.esco_in(&self.options.language, version, monitor)
+    }
+
+    /// A release of ESCO in a language.
+    pub(super) fn esco_in(&self, language: &str, version: &str, monitor: &Monitor) -> Result<Arc<Release>> {
+        self.release(["esco", version, language], |folder| {
+            let language = Some(language.to_string());
             let options = esco::Options { version: Some(version.to_string()), language };
             Ok(esco::read(&[folder], &options, monitor)?.0)
         })
@@ -122,7 +128,7 @@ impl Data {
 
     /// A release of O*NET.
     pub(super) fn onet(&self, version: &str, monitor: &Monitor) -> Result<Arc<Release>> {
-        self.release("onet", version, |folder| {
+        self.release(["onet", version, "en"], |folder| {
             let options = onet::Options { version: Some(version.to_string()) };
             Ok(onet::read(&[folder], &options, monitor)?.0)
         })
@@ -130,11 +136,10 @@ impl Data {
 
     fn release(
         &self,
-        ontology: &'static str,
-        version: &str,
+        [ontology, version, language]: [&str; 3],
         read: impl FnOnce(&Path) -> Result<Release>,
     ) -> Result<Arc<Release>> {
-        let key = (ontology, version.to_string());
+        let key = [ontology, version, language].map(str::to_string);
         let mut releases = self.releases.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(release) = releases.get(&key) {
             return Ok(Arc::clone(release));
@@ -154,8 +159,9 @@ impl Data {
         let Ok(entries) = std::fs::read_dir(self.root.join("workbench")) else { return Vec::new() };
         let folders = entries.filter_map(|entry| entry.ok()).filter(|entry| entry.path().is_dir());
         let names = folders.filter_map(|entry| entry.file_name().into_string().ok());
-        let mut names: Vec<String> = names.filter(|name| name.starts_with(prefix)).collect();
-        names.sort_by_key(|name| (Reverse(name.len() == prefix.len()), name.clone()));
+        let mut names: Vec<String> =
+            names.filter(|name| name.len() > prefix.len() && name.starts_with(prefix)).collect();
+        names.sort();
         names
     }
 

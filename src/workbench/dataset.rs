@@ -119,6 +119,7 @@ impl Dataset {
             hasher.update(&(text.len() as u64).to_le_bytes());
             hasher.update(text.as_bytes());
         };
+        text(&self.targets.len().to_string());
         for target in &self.targets {
             text(&target.label);
             target.alternative_labels.iter().for_each(|label| text(label));

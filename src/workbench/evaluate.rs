@@ -10,7 +10,7 @@ use super::dataset::Dataset;
 use super::lexical::Baseline;
 use super::loaders::{Loaded, Selection};
 use super::ranks;
-use super::record::{Head, JudgedSystem, Record, Seconds, key};
+use super::record::{Head, JudgedSystem, Record, Seconds, VERSION, key};
 use super::run::{Missing, Run, RunHead};
 use super::system::System;
 use super::target_index::TargetIndex;
@@ -81,7 +81,8 @@ impl<'a> Evaluation<'a> {
     pub fn systems(mut self, systems: Vec<System>) -> Self {
         self.systems.clear();
         for system in systems {
-            if !self.systems.contains(&system) {
+            // By name: what plays no part in a rule does not tell two of them apart.
+            if !self.systems.iter().any(|other| other.to_string() == system.to_string()) {
                 self.systems.push(system);
             }
         }
@@ -126,7 +127,6 @@ impl<'a> Evaluation<'a> {
         self.check()?;
         std::fs::create_dir_all(&self.out).map_err(Error::io("create the folder", &self.out))?;
         let mut run = Run { head: self.head(), missing: Vec::new(), records: Vec::new() };
-        run.head.write(&self.out)?;
         let mut index: Option<TargetIndex> = None;
         for set in self.wanted() {
             monitor.check()?;
@@ -140,8 +140,9 @@ impl<'a> Evaluation<'a> {
                     run.records.push(self.judge(&dataset.sampled(self.one_in), &mut index, monitor, on)?);
                 }
             }
+            // After each set, so that what was judged can be read whatever happens next.
+            run.write(&self.out)?;
         }
-        run.write(&self.out)?;
         Ok(run)
     }
 
@@ -161,6 +162,13 @@ impl<'a> Evaluation<'a> {
             expected: expected.to_string(),
             got: got.to_string(),
         };
+        let known = |asked: &&SetName| {
+            asked.part_name().is_empty() || self.data.sets(asked.task()).iter().any(|set| set == *asked)
+        };
+        if let Some(unknown) = self.sets.iter().find(|asked| !known(asked)) {
+            let sets = self.data.sets(unknown.task()).iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            return Err(invalid("task", &format!("one of {sets}"), &unknown.to_string()));
+        }
         if self.systems.is_empty() {
             return Err(invalid("systems", "at least one rule or baseline to judge", "none"));
         }
@@ -241,8 +249,9 @@ impl<'a> Plan<'a> {
         }
         let fingerprint = evaluation.encoder.map(|encoder| encoder.fingerprint().to_string()).unwrap_or_default();
         let hash = dataset.hash();
-        let mut parts = vec![hash.as_str(), fingerprint.as_str()];
-        systems.iter().for_each(|system| parts.extend([system.id.as_str(), system.description.as_str()]));
+        let selection = format!("{:?} {:?}", evaluation.selection, dataset.origin());
+        let mut parts = vec![env!("CARGO_PKG_VERSION"), &selection, &hash, &fingerprint];
+        systems.iter().for_each(|system| parts.extend([&system.id, &system.description].map(String::as_str)));
         let key = key(&parts);
         Ok(Self { evaluation, dataset, systems, rules, key })
     }
@@ -282,6 +291,7 @@ impl<'a> Plan<'a> {
             systems: self.systems.clone(),
             seconds,
             key: self.key.clone(),
+            version: VERSION,
         };
         let counts: Vec<usize> = dataset.queries().iter().map(|query| query.positives.len()).collect();
         Ok(Record::new(head, &counts, dataset.queries_that_are_labels(), judged))

@@ -68,6 +68,7 @@ impl Metric {
         Some(match self {
             Metric::Map => (1..).zip(ranks).map(|(i, &rank)| f64::from(i) / f64::from(rank)).sum::<f64>() / p,
             Metric::Mrr => 1.0 / f64::from(first),
+            Metric::RPrecision(0) | Metric::Ndcg(0) => 0.0,
             Metric::RPrecision(k) => among(k) / p.min(f64::from(k)),
             Metric::Recall(k) => among(k) / p,
             Metric::Hit(k) => f64::from(u8::from(first <= k)),

@@ -17,8 +17,8 @@ use super::metrics::Metric;
 use super::task::{SetName, Split};
 use crate::error::{Error, Result};
 
-/// The version of this layout, part of every key.
-const VERSION: u32 = 1;
+/// The version of this layout.
+pub(super) const VERSION: u32 = 1;
 
 /// What is said of a set and its systems.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,8 @@ pub struct Head {
     pub seconds: Seconds,
     /// Identifies all that the ranks depend on.
     pub key: String,
+    /// The version of the layout.
+    pub version: u32,
 }
 
 /// A system on a set.
@@ -149,6 +151,9 @@ impl Record {
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| text(&error))?;
         let head = metadata.metadata().as_ref().and_then(|metadata| metadata.get("workindex"));
         let head: Head = serde_json::from_str(head.ok_or("no metadata")?).map_err(|error| text(&error))?;
+        if head.version != VERSION {
+            return Err(format!("its layout is version {}, and {VERSION} is read", head.version));
+        }
         let tensors = SafeTensors::deserialize(bytes).map_err(|error| text(&error))?;
         let tensor = |name: &str, dtype: Dtype| {
             let tensor = tensors.tensor(name).map_err(|error| text(&error))?;
@@ -162,7 +167,8 @@ impl Record {
         let labels: Vec<bool> = tensor("labels", Dtype::U8)?.iter().map(|&label| label != 0).collect();
         let all = words(tensor("ranks", Dtype::U32)?);
         let judged = head.systems.iter().filter(|system| system.not_judged.is_none()).count();
-        let fits = offsets.len() == head.queries + 1
+        let rising = |ranks: &[u32]| ranks.windows(2).all(|pair| pair[0] < pair[1]);
+        let fits = Some(offsets.len()) == head.queries.checked_add(1)
             && offsets.first() == Some(&0)
             && offsets.windows(2).all(|ends| ends[0] < ends[1])
             && offsets.last() == Some(&head.positives)
@@ -172,7 +178,11 @@ impl Record {
         if !fits {
             return Err("its parts contradict each other".to_string());
         }
-        let ranks = all.chunks(head.positives.max(1)).map(<[u32]>::to_vec).collect();
+        let ranks: Vec<Vec<u32>> =
+            (0..judged).map(|at| all[at * head.positives..(at + 1) * head.positives].to_vec()).collect();
+        if !ranks.iter().all(|ranks| offsets.windows(2).all(|ends| rising(&ranks[ends[0]..ends[1]]))) {
+            return Err("its ranks do not rise".to_string());
+        }
         Ok(Self { head, offsets, ranks, labels })
     }
 }
@@ -242,6 +252,7 @@ pub(super) mod tests {
             systems: vec![system("a", None), system("b", Some("because")), system("c", None)],
             seconds: Seconds::default(),
             key: "k".to_string(),
+            version: VERSION,
         };
         Record::new(head, &[1, 2], vec![true, false], ranks.map(Vec::from).into())
     }
@@ -265,6 +276,12 @@ pub(super) mod tests {
         let path = folder.path().join("a.safetensors");
         record(SetName::of(Task::Melo), [[3, 1, 2], [1, 4, 10]]).write(&path).unwrap();
         assert!(Record::read(&path).unwrap_err().to_string().contains("contradict"));
+        record(SetName::of(Task::Melo), [[3, 2, 1], [1, 4, 9]]).write(&path).unwrap();
+        assert!(Record::read(&path).unwrap_err().to_string().contains("rise"));
+        let mut other = record(SetName::of(Task::Melo), [[3, 1, 2], [1, 4, 9]]);
+        other.head.version += 1;
+        other.write(&path).unwrap();
+        assert!(Record::read(&path).unwrap_err().to_string().contains("version 2"));
         record(SetName::of(Task::Melo), [[3, 1, 2], [1, 4, 9]]).write(&path).unwrap();
         let whole = std::fs::read(&path).unwrap();
         for at in 0..whole.len() {

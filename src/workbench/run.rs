@@ -108,11 +108,6 @@ impl RunHead {
             language: data.language.clone(),
         }
     }
-
-    /// Writes what is asked for, before anything is judged.
-    pub(super) fn write(&self, out: &Path) -> Result<()> {
-        Stored { head: self.clone(), missing: Vec::new(), judged: Vec::new() }.write(out)
-    }
 }
 
 impl JudgedEncoder {

@@ -1,6 +1,6 @@
 //! Means and intervals of runs: per set and system, and the macro average over tasks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -38,8 +38,10 @@ pub struct SetSummary {
 pub struct MacroSummary {
     /// The system's id.
     pub system: String,
-    /// The tasks that it was judged on and that are averaged.
+    /// The tasks that are averaged: those of which it was judged on all sets that are there.
     pub tasks: Vec<Task>,
+    /// Their sets.
+    pub sets: Vec<SetName>,
     /// The value of each metric.
     pub estimates: Vec<(Metric, Estimate)>,
     #[serde(skip)]
@@ -58,7 +60,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of the records of one run; macro averages are of systems that were judged on the same sets as the first.
+    /// Of the records of one run.
     pub fn new(records: &[Record], metrics: &[Metric], resampling: Resampling) -> Self {
         let mut sets = Vec::new();
         for record in records {
@@ -91,7 +93,7 @@ impl SetSummary {
 impl MacroSummary {
     /// As [`SetSummary::more_than`].
     pub(super) fn more_than(&self, other: &MacroSummary, metric: usize) -> Option<Estimate> {
-        let same = self.tasks == other.tasks;
+        let same = self.sets == other.sets;
         same.then(|| difference((&self.estimates, &self.replicates), (&other.estimates, &other.replicates), metric))?
     }
 }
@@ -158,6 +160,9 @@ fn averages(
         for set in sets.iter().filter(|set| set.system == **system && wanted(set.set.task())) {
             by_task.entry(set.set.task()).or_default().push(set);
         }
+        // A task counts by all of its sets, or not at all.
+        let all: BTreeSet<&SetName> = sets.iter().map(|set| &set.set).collect();
+        by_task.retain(|task, judged| all.iter().filter(|set| set.task() == *task).count() == judged.len());
         let mean = |value: &dyn Fn(&SetSummary) -> f64| {
             let of_task = |sets: &Vec<&SetSummary>| sets.iter().map(|set| value(set)).sum::<f64>() / sets.len() as f64;
             by_task.values().map(of_task).sum::<f64>() / (by_task.len() as f64).max(1.0)
@@ -171,7 +176,8 @@ fn averages(
             (*metric, Estimate { value, interval: interval(replicates[at].clone()) })
         };
         let estimates = metrics.iter().enumerate().map(estimate).collect();
-        MacroSummary { system: system.to_string(), tasks: by_task.into_keys().collect(), estimates, replicates }
+        let sets = by_task.values().flatten().map(|set| set.set.clone()).collect();
+        MacroSummary { system: system.to_string(), tasks: by_task.into_keys().collect(), sets, estimates, replicates }
     };
     systems.iter().map(of_system).filter(|summary| !summary.tasks.is_empty()).collect()
 }

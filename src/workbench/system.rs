@@ -11,7 +11,7 @@ use crate::ontology::Forms;
 pub enum System {
     /// Late interaction over the embeddings of the encoder that is judged.
     LateInteraction {
-        /// The rule; without, the one of a ranking that asks for none, which depends on what queries and targets are.
+        /// The rule; without, the one of a ranking that asks for none, which depends on model and queries.
         rule: Option<Rule>,
         /// Which texts of a target are embedded.
         forms: Forms,

@@ -13,8 +13,10 @@ use crate::monitor::Monitor;
 use crate::ontology::{Concept, Forms, Kind, ReleaseBuilder};
 use crate::rank::RankOptions;
 
-/// Queries that are encoded before they are scored.
+/// Queries that are encoded before they are scored, at most.
 const PART: usize = 1024;
+/// Scores that may wait for `each` at a time.
+const PART_SCORES: usize = 64 << 20;
 
 /// An index of lists of targets, each a space of its own. A list that the index has is not embedded again.
 pub struct TargetIndex {
@@ -66,13 +68,19 @@ impl TargetIndex {
     /// A space of the targets, in their order.
     ///
     /// # Errors
-    /// As [`IndexWriter::ingest`](crate::IndexWriter::ingest) and [`WorkIndex::space`].
+    /// [`Error::InvalidOption`] for a target without a label; as [`IndexWriter::ingest`](crate::IndexWriter::ingest) and [`WorkIndex::space`].
     pub fn space(&self, targets: &[Target], kind: &Kind, forms: Forms, monitor: &Monitor) -> Result<Space> {
         let mut builder = ReleaseBuilder::new("workbench", &version_of(targets, forms), "en")?;
         for (row, target) in (1..).zip(targets) {
             let mut concept = Concept::new(row.to_string(), kind.clone(), &target.label);
             concept.alternative_labels.clone_from(&target.alternative_labels);
-            builder.add(concept, "targets", row);
+            if builder.add(concept, "targets", row).is_none() {
+                return Err(Error::InvalidOption {
+                    option: "targets",
+                    expected: "targets with a label".to_string(),
+                    got: format!("none at place {}", row - 1),
+                });
+            }
         }
         let (release, _) = builder.finish();
         let mut writer = WorkIndex::writer(&self.path)?;
@@ -101,8 +109,10 @@ impl TargetIndex {
     ) -> Result<()> {
         let side = self.encoder.query_side(kind);
         let (options, total) = (RankOptions::full(), texts.len() as u64);
-        for (part, texts) in texts.chunks(PART).enumerate() {
-            let first = part * PART;
+        let per_text: usize = spaces.iter().map(|(space, rules)| space.len() * rules.len()).sum();
+        let size = (PART_SCORES / per_text.max(1)).clamp(1, PART);
+        for (part, texts) in texts.chunks(size).enumerate() {
+            let first = part * size;
             let monitor = monitor.part(first as u64, total);
             let encoded = self.encode(texts, side, &monitor)?;
             let (places, matrices): (Vec<usize>, Vec<_>) = encoded.into_iter().unzip();

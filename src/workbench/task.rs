@@ -167,8 +167,8 @@ impl<'de> Deserialize<'de> for SetName {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Split {
-    /// What rules and models may be chosen on. Where WorkBench has none (tasks made of relations), the queries whose concept is
-    /// [held out](super::held_out).
+    /// What rules and models may be chosen on. Where WorkBench has none it is not apart from test: of tasks made of relations, the
+    /// queries whose concept is [held out](super::held_out); of sets that are not split (title similarity, MELO) all.
     Validation,
     /// What is reported: WorkBench's test sets. In those made of relations, every query.
     #[default]

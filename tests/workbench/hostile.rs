@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use workindex::workbench::{Data, Dataset, Loaded, Run, SetName, Split, Task};
+use workindex::workbench::{Data, DataOptions, Dataset, Loaded, Run, SetName, Split, Task};
 use workindex::{Error, Monitor};
 
 use crate::support::{data_folder, open, whole};
@@ -111,4 +111,54 @@ fn a_folder_of_results_that_is_none_is_refused() {
         assert!(error.to_string().contains("run.json"), "{error}");
     }
     assert!("job2skill/x/y".parse::<SetName>().is_ok_and(|set| set.task() == Task::Job2Skill));
+}
+
+#[test]
+fn sets_with_nothing_to_judge_are_missing_and_ids_stand_for_one_text() {
+    let folder = data_folder();
+    write(folder.path(), "skill_extraction/house_validation_annotations.csv", b"sentence,label\na,LABEL NOT PRESENT\n");
+    assert!(load(&open(folder.path(), None), "skill-extraction/house").unwrap().is_none());
+    // Without relations there is nothing to ask for; without occupations nothing to rank.
+    let esco = folder.path().join("esco/1.1.0");
+    std::fs::remove_file(esco.join("occupationSkillRelations.csv")).unwrap();
+    assert!(load(&open(folder.path(), Some("1.1.0")), "job2skill").unwrap().is_none());
+    std::fs::remove_file(esco.join("occupations_en.csv")).unwrap();
+    assert!(load(&open(folder.path(), Some("1.1.0")), "skill2job").unwrap().is_none());
+    let path = folder.path().join("workbench/title_similarity/corpus_elements");
+    let twice = std::fs::read_to_string(&path).unwrap();
+    let second = twice.lines().nth(1).unwrap();
+    std::fs::write(&path, format!("{twice}{second}\n")).unwrap();
+    let (row, error) = refused(folder.path(), "title-similarity");
+    assert!(row.is_some() && error.contains("has the id"), "{error}");
+}
+
+/// Annotations are in English, whatever language targets are in.
+#[test]
+fn labels_are_mapped_to_other_languages() {
+    let folder = data_folder();
+    for name in ["skills_nl.csv", "occupations_nl.csv"] {
+        let from = crate::common::fixture("mini-esco/1.1.0-nl").join(name);
+        std::fs::copy(from, folder.path().join("esco/1.1.0").join(name)).unwrap();
+    }
+    let options = DataOptions { esco: Some("1.1.0".into()), language: "nl".into(), ..DataOptions::default() };
+    let data = Data::open(folder.path(), options).unwrap();
+    let english = load(&open(folder.path(), Some("1.1.0")), "skill-extraction/tech").unwrap().unwrap();
+    match load(&data, "skill-extraction/tech").unwrap() {
+        Some(dutch) => {
+            assert!(dutch.targets().len() < english.targets().len());
+            assert_eq!(dutch.origin().mapping.as_deref(), Some("labels of ESCO 1.1.0 mapped through URIs"));
+            assert!(dutch.queries().iter().all(|query| english.queries().iter().any(|other| other.text == query.text)));
+        }
+        // The Dutch part is small: none of the annotated skills may be in it.
+        None => {
+            let dutch = crate::common::mini_esco_dutch();
+            let ids: Vec<&str> = dutch.concepts().iter().map(|concept| concept.id.as_str()).collect();
+            let release = crate::common::mini_esco("1.1.0");
+            let annotated = crate::support::judgements(&english);
+            let labels: Vec<&String> = annotated.iter().flat_map(|(_, labels)| labels).collect();
+            let there =
+                release.concepts().iter().filter(|c| labels.contains(&&c.label)).any(|c| ids.contains(&c.id.as_str()));
+            assert!(!there);
+        }
+    }
 }

@@ -39,7 +39,14 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
             let hint = "give each a name of its own: NAME=DIR";
             return Err(Failure::new(format!("two runs are called {name}"), hint));
         }
-        runs.push((name, Run::read(&path)?));
+        let run = Run::read(&path)?;
+        if run.records.is_empty() {
+            return Err(Failure::new(
+                format!("{} holds no judged set", path.display()),
+                "run `workindex eval` into it again",
+            ));
+        }
+        runs.push((name, run));
     }
     let report = args.intervals.report(runs);
     if let Some(out) = &args.out {

@@ -14,6 +14,7 @@ mod encoder;
 mod eval;
 mod explain;
 mod failure;
+mod file;
 mod info;
 mod ingest;
 mod init;

@@ -1,6 +1,5 @@
 //! `workindex score`: the scores of all pairs of two lists of texts, as a matrix for other programs.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use workindex::{Encoder, Forms, Kind};
 use crate::console::Console;
 use crate::eval::on_threads;
 use crate::failure::{Failure, Outcome};
+use crate::file;
 use crate::rank::{RuleArgs, kind_name};
 use crate::settings::Settings;
 
@@ -19,7 +19,8 @@ Example:
   python -c 'import numpy; print(numpy.load(\"scores.npy\").shape)'
 
 A file that ends in .jsonl has one JSON string a line, any other one text a line. The result is a NumPy array of float32, queries by
-targets, scores at full precision in -1 to 1; a text with nothing to embed scores -1 with everything.";
+targets, scores at full precision in -1 to 1; an empty text, and a query
+in which the encoder finds nothing to embed, score -1 with everything.";
 
 /// Score all pairs of two lists of texts, as a NumPy array.
 ///
@@ -73,7 +74,7 @@ fn score(args: &Args, encoder: &Encoder, queries: &[String], targets: &[String],
     let columns = Columns::of(targets);
     let kind = Kind::new(args.target_kind.as_deref().unwrap_or(ANY))?;
     let monitor = console.monitor();
-    let mut out = Matrix::create(&args.out, folder, queries.len(), targets.len())?;
+    let mut out = Matrix::create(&args.out, queries.len(), targets.len())?;
     if columns.distinct.is_empty() {
         (0..queries.len()).try_for_each(|_| out.row(&vec![NOTHING; targets.len()]))?;
         return out.finish();
@@ -138,8 +139,9 @@ struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    fn create(path: &'a Path, folder: &Path, rows: usize, columns: usize) -> Outcome<Self> {
-        let file = tempfile::NamedTempFile::new_in(folder).map_err(|error| unwritable(path, &error))?;
+    fn create(path: &'a Path, rows: usize, columns: usize) -> Outcome<Self> {
+        file::check(path)?;
+        let file = file::beside(path).map_err(|error| unwritable(path, &error))?;
         let mut matrix = Self { path, file: BufWriter::new(file) };
         matrix.write(&npy_header(rows, columns))?;
         Ok(matrix)
@@ -157,9 +159,7 @@ impl<'a> Matrix<'a> {
 
     fn finish(self) -> Outcome {
         let file = self.file.into_inner().map_err(|error| unwritable(self.path, error.error()))?;
-        let file: File = file.persist(self.path).map_err(|error| unwritable(self.path, &error.error))?;
-        drop(file);
-        Ok(())
+        file::keep(file, self.path).map_err(|error| unwritable(self.path, &error))
     }
 }
 

@@ -76,7 +76,7 @@ const ERF_BELOW: [f32; 5] = [-1.456_607_2e-5, -2.133_740_5e-4, -1.682_827e-3, -7
 
 /// erf(x), within 4e-7.
 #[inline(always)]
-fn erf<M: Machine>(x: f32) -> f32 {
+pub(crate) fn erf<M: Machine>(x: f32) -> f32 {
     let x = if x > -4.0 { x } else { -4.0 };
     let x = if x < 4.0 { x } else { 4.0 };
     let square = x * x;

@@ -22,6 +22,8 @@ mod positions;
 mod transformer;
 mod workspace;
 
+#[cfg(feature = "train")]
+pub(crate) use elementwise::erf;
 pub(crate) use load::Loader;
 pub(crate) use transformer::{Sequence, Transformer};
 pub(crate) use workspace::Workspace;

@@ -3,7 +3,7 @@
 //! A term that stands f times in a text, and in n_t of the n targets, weighs f · (ln((1 + n) / (1 + n_t)) + 1); vectors have length 1.
 //! Terms that no target has play no part.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use unicode_normalization::char::is_combining_mark;
 
@@ -20,7 +20,7 @@ pub(super) enum Unit {
 
 pub(super) struct TfIdf {
     unit: Unit,
-    terms: HashMap<String, Term>,
+    terms: BTreeMap<String, Term>,
     n_targets: usize,
 }
 
@@ -32,7 +32,7 @@ struct Term {
 
 impl TfIdf {
     pub(super) fn new(unit: Unit, targets: &[String]) -> Self {
-        let mut terms: HashMap<String, Term> = HashMap::new();
+        let mut terms: BTreeMap<String, Term> = BTreeMap::new();
         for (target, text) in (0..).zip(targets) {
             for (term, times) in unit.counted(text) {
                 let entry = terms.entry(term).or_insert_with(|| Term { idf: 0.0, places: Vec::new() });

@@ -7,6 +7,9 @@ use super::{Job, of_kind};
 use crate::error::Result;
 use crate::ontology::{Kind, Release};
 
+/// The language that all annotations are in.
+const LANGUAGE: &str = "en";
+
 /// From the labels that annotations use to those of the targets.
 pub(super) struct LabelMap {
     labels: HashMap<String, String>,
@@ -15,18 +18,18 @@ pub(super) struct LabelMap {
 }
 
 impl LabelMap {
-    /// For annotations made with the release `original`: through URIs where that release is there, as they are where it is the targets'
+    /// For annotations made in English with the release `original`: through URIs where that release is there, as they are where it is the targets'
     /// own, or where it is missing.
     pub(super) fn new(job: &Job<'_>, original: &str, targets: &Arc<Release>, kind: &Kind) -> Result<Self> {
         let own = || of_kind(targets, kind).map(|concept| (concept.label.clone(), concept.label.clone())).collect();
-        if targets.version() == original {
+        if targets.version() == original && targets.language() == LANGUAGE {
             return Ok(Self { labels: own(), how: None });
         }
         if !job.data.versions("esco").iter().any(|version| version == original) {
             let how = format!("labels of ESCO {original}, which is not there, taken as they are");
             return Ok(Self { labels: own(), how: Some(how) });
         }
-        let older = job.data.esco(original, job.monitor)?;
+        let older = job.data.esco_in(LANGUAGE, original, job.monitor)?;
         let of_uri: HashMap<&str, &str> =
             of_kind(targets, kind).map(|concept| (concept.id.as_str(), concept.label.as_str())).collect();
         let map =

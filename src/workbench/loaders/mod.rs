@@ -71,7 +71,7 @@ impl Data {
     /// [`Error::Io`](crate::Error::Io); [`Error::Cancelled`](crate::Error::Cancelled).
     pub fn load(&self, set: &SetName, selection: Selection, monitor: &Monitor) -> Result<Loaded> {
         let job = Job { data: self, set, selection, monitor };
-        match set.task() {
+        let loaded = match set.task() {
             Task::Job2Skill => esco_relations::job_to_skill(&job),
             Task::Skill2Job => esco_relations::skill_to_job(&job),
             Task::JobNormalisation => job_normalisation::load(&job),
@@ -81,6 +81,14 @@ impl Data {
             Task::TitleSimilarity => trec::title_similarity(&job),
             Task::Melo => trec::melo(&job),
             Task::OnetTechnology | Task::OnetTask | Task::OnetTitle => onet::load(&job),
+        };
+        match loaded? {
+            // Nothing to judge: not a result of 0.
+            Loaded::Ready(dataset) if dataset.queries().is_empty() || dataset.targets().is_empty() => {
+                let files = dataset.origin().files.join(", ");
+                Ok(Loaded::Missing(format!("query with a positive in {files}")))
+            }
+            loaded => Ok(loaded),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Sets in TREC's manner: queries, a corpus, and judgements of which belong together. Title similarity, and MELO ("MELO: An
 //! Evaluation Benchmark for Multilingual Entity Linking of Occupations", 2024), whose corpus are the surface forms of ESCO's
-//! occupations. Neither is split: both are the same for validation and test.
+//! occupations. Neither is split: their one set is given for validation and for test.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -77,16 +77,15 @@ fn load(job: &Job<'_>, files: &Files) -> Result<Loaded> {
     let mut targets: HashMap<String, u32> = HashMap::new();
     each_row(corpus, Dialect::TabUnquoted, &files.texts, job.monitor, |fields, line| {
         let (id, text) = id_and_text(corpus, fields, line)?;
-        targets.insert(id, builder.target(&text, []));
-        Ok(())
+        let target = builder.target(&text, []);
+        once(corpus, line, &id, targets.insert(id.clone(), target).is_none())
     })?;
     let mut texts: HashMap<String, String> = HashMap::new();
     each_row(queries, Dialect::TabUnquoted, &files.texts, job.monitor, |fields, line| {
         let (id, text) = id_and_text(queries, fields, line)?;
         // With no positives yet, so that queries keep the order of their file.
         builder.query(&text, []);
-        texts.insert(id, text);
-        Ok(())
+        once(queries, line, &id, texts.insert(id.clone(), text).is_none())
     })?;
     let header = Header::Without(&["query", "iteration", "target", "relevance"]);
     each_row(judgements, Dialect::TabUnquoted, &header, job.monitor, |fields, line| {
@@ -99,11 +98,19 @@ fn load(job: &Job<'_>, files: &Files) -> Result<Loaded> {
         }
         Ok(())
     })?;
-    builder.leave_out("targets of the same text, merged", targets.len() - builder.n_targets());
+    builder.leave_out("targets of the same text, merged", targets.len().saturating_sub(builder.n_targets()));
     let origin = builder.origin();
     origin.files = [queries, corpus, judgements].map(|path| job.data.relative(path)).to_vec();
     origin.selection = Some("not split: the same for validation and test".to_string());
     Ok(Loaded::Ready(Box::new(builder.finish())))
+}
+
+/// Refuses an id that was there before.
+fn once(path: &Path, line: u64, id: &str, first: bool) -> Result<()> {
+    match first {
+        true => Ok(()),
+        false => Err(row_error(path, line, "id", format!("another text has the id `{id}` too"))),
+    }
 }
 
 fn id_and_text(path: &Path, fields: &[&str], line: u64) -> Result<(String, String)> {

@@ -8,7 +8,26 @@ pub(super) fn render(report: &Report) -> Value {
     json!({
         "bootstrap": report.resampling,
         "runs": report.runs.iter().map(of_run).collect::<Vec<_>>(),
+        "table": of_table(report),
     })
+}
+
+/// The first metric of all rows, with differences to the first.
+fn of_table(report: &Report) -> Value {
+    let Some(&metric) = report.metrics.first() else { return Value::Null };
+    let table = report.table(metric);
+    let columns: Vec<String> = table.columns.iter().map(crate::workbench::Column::name).collect();
+    let cell = |cell: &Option<crate::workbench::Cell>| {
+        cell.map(|cell| {
+            json!({
+                "estimate": cell.estimate,
+                "same_queries": cell.same_queries,
+                "more_than_first": cell.more_than_first,
+            })
+        })
+    };
+    let row = |row: &crate::workbench::Row| json!({ "name": row.name, "cells": row.cells.iter().map(cell).collect::<Vec<_>>() });
+    json!({ "metric": metric, "columns": columns, "rows": table.rows.iter().map(row).collect::<Vec<_>>() })
 }
 
 fn of_run(named: &Named) -> Value {
@@ -38,7 +57,7 @@ fn of_record(named: &Named, head: &crate::workbench::Head) -> Value {
             })
         })
         .collect();
-    let seconds = head.seconds.ranking.max(head.seconds.lexical);
+    let seconds = head.seconds.ranking + head.seconds.lexical;
     let fields = [("results", results.into()), ("queries_per_second", json!(head.queries as f64 / seconds.max(1e-9)))];
     if let Value::Object(object) = &mut value {
         object.extend(fields.map(|(name, value)| (name.to_string(), value)));

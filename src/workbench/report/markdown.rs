@@ -82,9 +82,10 @@ fn transposed(text: &mut String, table: &Table, rows: &[Row], show: impl Fn(Cell
 
 fn with_interval(cell: &Cell) -> String {
     let value = 100.0 * cell.estimate.value;
+    let other = if cell.same_queries { "" } else { " (other queries)" };
     match cell.estimate.interval {
-        Some([low, high]) => format!("{value:.2} [{:.2}, {:.2}]", 100.0 * low, 100.0 * high),
-        None => format!("{value:.2}"),
+        Some([low, high]) => format!("{value:.2} [{:.2}, {:.2}]{other}", 100.0 * low, 100.0 * high),
+        None => format!("{value:.2}{other}"),
     }
 }
 
@@ -129,21 +130,22 @@ fn sets(text: &mut String, report: &Report) {
             let release = origin.release.as_deref().unwrap_or("–");
             let files = origin.files.join(", ");
             let busy = (seconds.ranking + seconds.lexical).max(1e-9);
+            let name = if report.runs.len() > 1 { format!("{}: ", named.name) } else { String::new() };
             let _ = writeln!(
                 text,
-                "| {set} | {queries} | {targets} | {positives} | {release} | {} | {:.1}, {:.1}, {:.1} | {:.0} |",
+                "| {name}{set} | {queries} | {targets} | {positives} | {release} | {} | {:.1}, {:.1}, {:.1} | {:.0} |",
                 escaped(&files),
                 seconds.targets,
                 seconds.ranking,
                 seconds.lexical,
                 *queries as f64 / busy
             );
-            if seen.iter().any(|(other, of)| *other == hash && *of == set.to_string()) {
-                continue;
+            let mut said: Vec<String> = Vec::new();
+            if !seen.iter().any(|(other, of)| *other == hash && *of == set.to_string()) {
+                seen.push((hash, set.to_string()));
+                said.extend(origin.mapping.iter().chain(&origin.selection).cloned());
+                said.extend(origin.left_out.iter().map(|(reason, n)| format!("left out: {n} {reason}")));
             }
-            seen.push((hash, set.to_string()));
-            let mut said: Vec<String> = origin.mapping.iter().chain(&origin.selection).cloned().collect();
-            said.extend(origin.left_out.iter().map(|(reason, n)| format!("left out: {n} {reason}")));
             if *unembedded > 0 {
                 said.push(format!(
                     "{unembedded} queries in which the encoder finds nothing to embed rank everything last"
@@ -153,7 +155,7 @@ fn sets(text: &mut String, report: &Report) {
                 said.extend(system.not_judged.iter().map(|why| format!("{} not judged: {why}", system.id)));
             }
             if !said.is_empty() {
-                notes.push(format!("* {set}: {}", said.join("; ")));
+                notes.push(format!("* {name}{set}: {}", said.join("; ")));
             }
         }
     }
@@ -166,6 +168,7 @@ fn missing(text: &mut String, report: &Report) {
         missing.map(|missing| format!("* {}: no `{}`", missing.set, missing.looked_for)).collect::<Vec<_>>()
     };
     let mut lines: Vec<String> = report.runs.iter().flat_map(of_run).collect();
+    lines.sort();
     lines.dedup();
     if !lines.is_empty() {
         let _ = writeln!(text, "## Missing\n\n{}\n", lines.join("\n"));

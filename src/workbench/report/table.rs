@@ -21,6 +21,8 @@ pub enum Column {
 pub struct Cell {
     /// The value of the metric.
     pub estimate: Estimate,
+    /// Whether it is of the same queries as the first run's.
+    pub same_queries: bool,
     /// How much more it is than the first row's, where both are of the same queries.
     pub more_than_first: Option<Estimate>,
 }
@@ -105,9 +107,10 @@ fn cell(runs: &[Named], named: &Named, system: &str, column: &Column, at: usize)
         Column::Set(set) => {
             let summary = named.summary.get(set, system)?;
             let same = hash(first, set) == hash(named, set);
+            let same_queries = hash(first, set).is_none() || same;
             let reference = first.summary.get(set, first_system).filter(|_| same);
             let more_than_first = reference.and_then(|reference| summary.more_than(reference, at));
-            Some(Cell { estimate: summary.estimates.get(at)?.1, more_than_first })
+            Some(Cell { estimate: summary.estimates.get(at)?.1, same_queries, more_than_first })
         }
         Column::Workbench(tasks) => macro_cell(first, named, first_system, system, tasks, at, |n| &n.summary.workbench),
         Column::All(tasks) => macro_cell(first, named, first_system, system, tasks, at, |n| &n.summary.all),
@@ -128,10 +131,12 @@ fn macro_cell(
         all.iter().find(|summary| summary.system == system && summary.tasks == tasks)
     };
     let summary = find(named, system)?;
-    let same = named.run.records.iter().all(|record| hash(first, &record.head.set) == Some(&record.head.hash));
-    let reference = find(first, first_system).filter(|_| same && first.run.records.len() == named.run.records.len());
+    let same_queries =
+        summary.sets.iter().all(|set| hash(first, set).is_none() || hash(first, set) == hash(named, set));
+    // Of other sets it is no difference: `more_than` sees to that.
+    let reference = find(first, first_system).filter(|_| same_queries);
     let more_than_first = reference.and_then(|reference| summary.more_than(reference, at));
-    Some(Cell { estimate: summary.estimates.get(at)?.1, more_than_first })
+    Some(Cell { estimate: summary.estimates.get(at)?.1, same_queries, more_than_first })
 }
 
 /// What the queries of a set are in a run.

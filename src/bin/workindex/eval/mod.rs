@@ -13,6 +13,7 @@ use workindex::{Encoder, Error};
 
 use crate::console::{Console, print};
 use crate::failure::{Failure, Outcome};
+use crate::file;
 use crate::settings::Settings;
 use crate::units;
 use systems::SystemArgs;
@@ -36,13 +37,14 @@ The data folder, of which any part may be missing:
   workbench/title_similarity/{queries,corpus_elements,qrels.tsv}
   workbench/melo_<name>/{queries,corpus_elements,annotations}.tsv
 
-What the folder of results holds: report.md, results.json, plot.svg; run.json and sets/, from which they are made. A set that was judged
-with the same data, encoder and systems is not judged again: an interrupted run goes on where it was.";
+What the folder of results holds: report.md, results.json, plot.svg; run.json and sets/, from which they are made. They are those of the last
+run into it. A set that was judged with the same data, encoder and systems is not judged again: an interrupted run goes on where it was.";
 
 /// Judge an encoder, scoring rules and baselines on the WorkBench tasks.
 ///
 /// Ranks all targets for every query of every set, at full precision, and reports MAP, MRR, RP@k, recall@k, hit@k and nDCG@k as WorkRB
-/// defines them, with bootstrap intervals and the macro average. Without a rule, the one that a ranking would use is judged.
+/// defines them, with bootstrap intervals and the macro average. Without a rule, the one that a ranking of such queries would use is judged
+/// (`rank --query-kind`).
 #[derive(Debug, clap::Args)]
 #[command(after_help = NOTES)]
 pub struct Args {
@@ -61,7 +63,8 @@ pub struct Args {
     tasks: Vec<SetName>,
     #[command(flatten)]
     systems: SystemArgs,
-    /// The part of the sets. To choose a rule or a model use validation; report test.
+    /// The part of the sets. To choose a rule or a model use validation; report test. Where WorkBench has no validation part, it is the
+    /// held-out queries of test, or (title similarity, MELO) all of them.
     #[arg(long, value_enum, default_value_t = SplitName::Test)]
     split: SplitName,
     /// Of sets made from an ontology, take only the queries whose concepts are held out from training: those with an id whose SHA-1 is
@@ -96,7 +99,7 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 pub struct Intervals {
     /// Replicates of the bootstrap; 0 for no intervals.
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(..=100_000))]
     replicates: u32,
     /// Seed of the bootstrap.
     #[arg(long, value_name = "N", default_value_t = 42)]
@@ -132,16 +135,17 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
         DataOptions { esco: args.esco.clone(), onet: args.onet.clone(), language: args.language.to_lowercase() };
     let data = Data::open(&args.data, options)?;
     let encoder = args.encoder.as_ref().map(|dir| args.settings.open(dir, console)).transpose()?;
-    let judge = || judge(args, &data, encoder.as_ref(), systems, console);
     let start = Instant::now();
-    let run = on_threads(args.threads, judge)??;
-    if run.records.is_empty() {
-        return Err(Failure::new(
-            format!("none of the sets is in {}", args.data.display()),
-            "workindex eval --help says where each of them is looked for",
-        ));
-    }
-    let report = args.intervals.report(vec![(String::new(), run)]);
+    let report = on_threads(args.threads, || {
+        let run = judge(args, &data, encoder.as_ref(), systems, console)?;
+        if run.records.is_empty() {
+            return Err(Failure::new(
+                format!("none of the sets is in {}", args.data.display()),
+                "workindex eval --help says where each of them is looked for",
+            ));
+        }
+        Ok(args.intervals.report(vec![(String::new(), run)]))
+    })??;
     write_files(&report, &args.out)?;
     print(table::of_run(&report))?;
     console.note(format_args!(
@@ -222,9 +226,7 @@ pub fn write_files(report: &Report, out: &Path) -> Outcome {
     let json = format!("{:#}\n", report.json());
     std::fs::create_dir_all(out).map_err(|error| Failure::plain(format!("cannot make {}: {error}", out.display())))?;
     for (name, content) in [("results.json", json), ("report.md", report.markdown()), ("plot.svg", report.plot())] {
-        let path = out.join(name);
-        std::fs::write(&path, content)
-            .map_err(|error| Failure::plain(format!("cannot write {}: {error}", path.display())))?;
+        file::write(&out.join(name), &content)?;
     }
     Ok(())
 }

@@ -10,7 +10,8 @@ use crate::rank::{DirectionName, RuleName, WeightsName};
 /// Rules and baselines. Several values of one option multiply with those of the others.
 #[derive(Debug, clap::Args)]
 pub struct SystemArgs {
-    /// A scoring rule. [default: the one that a ranking would use, which depends on model, queries and targets]
+    /// A scoring rule; what is not given of it is as published, whatever the model. [default: the one that a ranking would use, which depends
+    /// on model and queries]
     #[arg(long = "rule", value_enum, value_delimiter = ',', value_name = "RULE")]
     rules: Vec<RuleName>,
     /// A softmax temperature.

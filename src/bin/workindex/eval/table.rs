@@ -1,6 +1,6 @@
 //! Results on the terminal.
 
-use workindex::workbench::{Column, Metric, Report, Table};
+use workindex::workbench::{Cell, Column, Metric, Report, Table};
 
 use crate::layout;
 
@@ -18,7 +18,8 @@ pub fn of_run(report: &Report) -> String {
 pub fn of_systems(table: &Table) -> String {
     let value = |row: usize, column: usize| {
         let cell = table.rows[row].cells.get(column).copied().flatten();
-        cell.map_or("–".to_string(), |cell| format!("{:.2}", 100.0 * cell.estimate.value))
+        let other = |cell: &Cell| if cell.same_queries { "" } else { "*" };
+        cell.map_or("–".to_string(), |cell| format!("{:.2}{}", 100.0 * cell.estimate.value, other(&cell)))
     };
     let systems: Vec<String> = table.rows.iter().map(|row| row.name.clone()).collect();
     let sets: Vec<String> = table.columns.iter().map(Column::name).collect();
@@ -34,7 +35,11 @@ pub fn of_systems(table: &Table) -> String {
         layout::add(&mut out, std::iter::once(name.clone()).chain(values));
     }
     layout::align_right(&mut out, &(1..=heads.len()).collect::<Vec<_>>());
-    layout::lines(&out, "")
+    let mut text = layout::lines(&out, "");
+    if table.rows.iter().flat_map(|row| &row.cells).flatten().any(|cell| !cell.same_queries) {
+        text.push_str("\n* of other queries than the first run's: not to be compared");
+    }
+    text
 }
 
 /// Metrics of the only system of a run.

@@ -8,10 +8,8 @@
 //! | `plain.rs` | score, matches and rule in plain sentences |
 //! | `terminal/` | the explanation as text |
 //! | `page/` | the explanation as one self-contained HTML page |
-//! | `file.rs` | writing the page, whole or not at all |
 
 mod concept;
-mod file;
 mod grid;
 mod page;
 mod plain;
@@ -24,6 +22,7 @@ use workindex::{RankOptions, SpaceName, WorkIndex};
 
 use crate::console::{Console, print};
 use crate::failure::Outcome;
+use crate::file;
 use crate::rank::{RuleArgs, space_name};
 use crate::{json, layout};
 

@@ -1,8 +1,9 @@
-//! Writing a page to a file: whole or not at all.
+//! Writing a file: whole or not at all.
 
 use std::io::{self, Write};
 use std::path::Path;
 
+use tempfile::NamedTempFile;
 use workindex::Error;
 
 use crate::failure::{Failure, Outcome};
@@ -22,17 +23,27 @@ pub fn write(path: &Path, text: &str) -> Outcome {
 }
 
 fn write_beside(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = beside(path)?;
+    file.write_all(text.as_bytes())?;
+    keep(file, path)
+}
+
+/// A file beside a path, to be filled and [kept](keep).
+pub fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".workindex-").suffix(".html");
+    builder.prefix(".workindex-").suffix(".part");
     // What any new file gets; the user's umask takes away from it.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
+    builder.tempfile_in(folder)
+}
+
+/// Moves a filled file to its place.
+pub fn keep(file: NamedTempFile, path: &Path) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())

@@ -1,0 +1,244 @@
+//! Steps: a batch, its loss, and a move of the parameters against the gradient.
+
+use std::time::{Duration, Instant};
+
+use super::corpus::Corpus;
+use super::objective::{Edges, MIN_TEMPERATURE, Objective};
+use super::optimizer::{AdamW, Moments, Schedule, clip};
+use super::sampler::{Graph, Sampler};
+use super::token_rows::TokenRows;
+use super::trainee::Trainee;
+use super::transformer::{Gradients, Parameters};
+use crate::encoder::Checkpoint;
+use crate::error::{Error, Result};
+use crate::late_interaction::{Interaction, Weights};
+
+/// What a graph counts in the loss.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GraphTerm {
+    /// The graph.
+    pub graph: Graph,
+    /// α: what its loss is multiplied with.
+    pub weight: f32,
+    /// τ of its loss.
+    pub temperature: f32,
+}
+
+/// How a model is trained.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainingOptions {
+    /// How batches are drawn.
+    pub sampler: Sampler,
+    /// What is minimised.
+    pub objective: Objective,
+    /// The graphs, and what each counts; graphs of the sampler that have no term are left out of the loss.
+    pub terms: Vec<GraphTerm>,
+    /// The learning rate of each step.
+    pub schedule: Schedule,
+    /// The optimiser.
+    pub optimizer: AdamW,
+    /// The largest norm of a gradient.
+    pub clip: f64,
+    /// Tokens of a text, special ones included.
+    pub max_tokens: usize,
+    /// Bytes that may be kept between forward and backward; beyond, forward is repeated.
+    pub memory: u64,
+}
+
+impl TrainingOptions {
+    /// The paper's terms, and one for job–alias.
+    pub const TERMS: [GraphTerm; 4] = [
+        GraphTerm { graph: Graph::SkillJob, weight: 1.0, temperature: 0.05 },
+        GraphTerm { graph: Graph::SkillSentence, weight: 0.5, temperature: 0.02 },
+        GraphTerm { graph: Graph::SkillAlias, weight: 0.5, temperature: 0.02 },
+        GraphTerm { graph: Graph::JobAlias, weight: 0.5, temperature: 0.02 },
+    ];
+
+    /// Whether everything is in its range.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] for what is not.
+    pub fn validate(&self) -> Result<()> {
+        let rule = self.objective.rule;
+        rule.validate()?;
+        let soft = rule.interaction == Interaction::Soft;
+        let in_range = [
+            ("rule", rule.interaction != Interaction::ContextMatch, "soft, maxsim or mean", "context".to_string()),
+            ("weights", !soft || rule.weights == Weights::Cosine, "cosine", "raw".to_string()),
+            (
+                "temperature",
+                !soft || rule.temperature >= MIN_TEMPERATURE,
+                "at least 0.025 in training",
+                rule.temperature.to_string(),
+            ),
+            ("skills", self.sampler.skills > 0, "at least 1", self.sampler.skills.to_string()),
+            ("partners", self.sampler.partners > 0, "at least 1", self.sampler.partners.to_string()),
+            (
+                "learning_rate",
+                self.schedule.peak > 0.0 && self.schedule.peak.is_finite(),
+                "above 0",
+                self.schedule.peak.to_string(),
+            ),
+            ("clip", self.clip > 0.0, "above 0", self.clip.to_string()),
+            ("graphs", !self.terms.is_empty(), "at least one", "none".to_string()),
+            ("max_tokens", self.max_tokens > 2, "more than 2", self.max_tokens.to_string()),
+        ];
+        for term in &self.terms {
+            if !(term.temperature > 0.0
+                && term.temperature.is_finite()
+                && term.weight >= 0.0
+                && term.weight.is_finite())
+            {
+                return Err(Error::InvalidOption {
+                    option: "graph",
+                    expected: "a temperature above 0, and a weight of at least 0".to_string(),
+                    got: format!("{} and {}", term.temperature, term.weight),
+                });
+            }
+        }
+        match in_range.into_iter().find(|(_, good, ..)| !good) {
+            None => Ok(()),
+            Some((option, _, expected, got)) => {
+                Err(Error::InvalidOption { option, expected: expected.to_string(), got })
+            }
+        }
+    }
+}
+
+/// What a step did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepReport {
+    /// Its number, from 0.
+    pub step: u64,
+    /// The weighted loss of all graphs.
+    pub loss: f64,
+    /// The loss of each graph of the batch, before its weight.
+    pub losses: Vec<(Graph, f64)>,
+    /// The norm of the gradient before it was clipped.
+    pub gradient_norm: f64,
+    /// The learning rate.
+    pub learning_rate: f64,
+    /// Texts, and tokens of them.
+    pub texts: usize,
+    /// Tokens, special ones included.
+    pub tokens: usize,
+    /// How long forward, the objective, backward and the optimiser took.
+    pub times: [Duration; 4],
+}
+
+/// A model in training. Steps depend on what it began with, on corpus and options, and on nothing else: not on threads, nor on
+/// whether the run was interrupted.
+pub struct Trainer {
+    corpus: Corpus,
+    options: TrainingOptions,
+    trainee: Trainee,
+    gradients: Gradients,
+    moments: Moments,
+    step: u64,
+}
+
+impl Trainer {
+    /// Begins with a checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] for options out of their range or a corpus without skills; [`Error::Encoder`] for a checkpoint that is not
+    /// a plain transformer of a family that is trained.
+    pub fn new(base: &Checkpoint, corpus: Corpus, options: TrainingOptions) -> Result<Self> {
+        options.validate()?;
+        if corpus.skills.is_empty() {
+            return Err(Error::InvalidOption {
+                option: "corpus",
+                expected: "at least one skill for training".to_string(),
+                got: "none".to_string(),
+            });
+        }
+        let trainee = Trainee::read(base, options.max_tokens, options.memory)?;
+        let (gradients, moments) = (Gradients::new(&trainee.parameters), Moments::new(&trainee.parameters));
+        Ok(Self { corpus, options, trainee, gradients, moments, step: 0 })
+    }
+
+    /// The options.
+    pub fn options(&self) -> &TrainingOptions {
+        &self.options
+    }
+
+    /// What is learned from.
+    pub fn corpus(&self) -> &Corpus {
+        &self.corpus
+    }
+
+    /// Steps that were taken.
+    pub fn steps_taken(&self) -> u64 {
+        self.step
+    }
+
+    pub(crate) fn parameters(&self) -> &Parameters {
+        &self.trainee.parameters
+    }
+
+    pub(crate) fn state(&self) -> (&Parameters, &Moments, u64) {
+        (&self.trainee.parameters, &self.moments, self.step)
+    }
+
+    pub(crate) fn restore(&mut self, parameters: Vec<Vec<f32>>, moments: Moments, step: u64) {
+        self.trainee.parameters.values = parameters;
+        self.moments = moments;
+        self.step = step;
+    }
+
+    /// Takes a step.
+    ///
+    /// # Errors
+    /// [`Error::Encoder`] when the tokenizer makes tokens that the model has no row for.
+    pub fn step(&mut self) -> Result<StepReport> {
+        let batch = self.options.sampler.batch(&self.corpus, self.step);
+        let tokens = self.trainee.tokenize(&batch.texts)?;
+        let mut times = [Duration::ZERO; 4];
+        let rows = timed(&mut times[0], || self.trainee.rows(&tokens));
+        let mut by_rows = TokenRows::zeros_like(&rows);
+        let (mut loss, mut losses) = (0.0, Vec::new());
+        timed(&mut times[1], || {
+            for graph in &batch.graphs {
+                let Some(term) = self.options.terms.iter().find(|term| term.graph == graph.graph) else { continue };
+                let edges = Edges {
+                    left: &graph.left,
+                    right: &graph.right,
+                    positives: &graph.positives,
+                    temperature: term.temperature,
+                    weight: term.weight,
+                };
+                let of_graph = self.options.objective.add(&rows, &edges, &mut by_rows);
+                loss += of_graph;
+                losses.push((graph.graph, of_graph / f64::from(term.weight).max(1e-30)));
+            }
+        });
+        self.gradients.clear();
+        timed(&mut times[2], || self.trainee.add_gradients(&tokens, &by_rows, &mut self.gradients));
+        let learning_rate = self.options.schedule.at(self.step);
+        let gradient_norm = timed(&mut times[3], || {
+            let norm = clip(&mut self.gradients, self.options.clip);
+            let parameters = &mut self.trainee.parameters;
+            self.options.optimizer.step(parameters, &mut self.gradients, &mut self.moments, learning_rate);
+            norm
+        });
+        let report = StepReport {
+            step: self.step,
+            loss,
+            losses,
+            gradient_norm,
+            learning_rate,
+            texts: batch.texts.len(),
+            tokens: tokens.count(),
+            times,
+        };
+        self.step += 1;
+        Ok(report)
+    }
+}
+
+fn timed<R>(time: &mut Duration, work: impl FnOnce() -> R) -> R {
+    let start = Instant::now();
+    let made = work();
+    *time += start.elapsed();
+    made
+}
