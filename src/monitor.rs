@@ -19,6 +19,8 @@ pub enum Stage {
     Ranking,
     /// Checking files of the index; counted in bytes.
     Verifying,
+    /// Training an encoder; counted in steps.
+    Training,
 }
 
 /// One progress report.

@@ -39,7 +39,7 @@ use tokenizer::Tokenized;
 
 // What training has in common with inference.
 #[cfg(all(test, feature = "train"))]
-pub(crate) use architecture::{Architecture, load as load_architecture};
+pub(crate) use architecture::load as load_architecture;
 #[cfg(feature = "train")]
 pub(crate) use architecture::{position_rows::position_rows, relative_bucket::relative_bucket};
 pub use checkpoint::Checkpoint;
@@ -62,7 +62,7 @@ pub(crate) use sides::{DirectionWord, InteractionWord, RuleChoice, WeightsWord};
 pub use tokenizer::Token;
 #[cfg(feature = "train")]
 pub(crate) use tokenizer::{TextTokenizer, Tokenized as TokenIds};
-#[cfg(feature = "train")]
+#[cfg(all(test, feature = "train"))]
 pub(crate) use weights::WeightFiles;
 #[cfg(all(test, feature = "train"))]
 pub(crate) use weights::Weights;

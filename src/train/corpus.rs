@@ -10,7 +10,7 @@
 //!
 //! A held-out concept gives nothing: no label, no edge, no alias, no description. Nor does any other text that equals one of its labels
 //! (but for case, white space and compatibility forms): an alias that it shares with a concept for training is dropped, and a
-//! concept of the same preferred label too. An annotated sentence that asks for a held-out skill is dropped whole.
+//! concept of the same preferred label too, also one of another ontology ([`Corpus::forbid`]). An annotated sentence that asks for a held-out skill is dropped whole.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -18,6 +18,9 @@ use crate::ontology::{Concept, Kind, RelationKind, Release, fold_label};
 
 /// Decides which concepts are held out.
 pub type HeldOut<'a> = dyn Fn(&Concept) -> bool + 'a;
+
+/// The kinds of concepts that are learned from.
+const LEARNED_KINDS: [Kind; 5] = [Kind::SKILL, Kind::OCCUPATION, Kind::ACTIVITY, Kind::TECHNOLOGY, Kind::TASK];
 
 /// A skill for training.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -79,14 +82,24 @@ pub struct Corpus {
     pub sentences: Vec<Sentence>,
     /// What was left out.
     pub left_out: LeftOut,
+    /// The labels of held-out concepts, folded.
+    forbidden: HashSet<String>,
 }
 
 impl Corpus {
+    /// Keeps the labels of a release's held-out concepts out of what is added from now on. Where several releases are learned from, forbid all
+    /// of them before the first is added; a release's own are forbidden when it is added.
+    pub fn forbid(&mut self, release: &Release, held_out: &HeldOut<'_>) {
+        let held =
+            release.concepts().iter().filter(|concept| LEARNED_KINDS.contains(&concept.kind) && held_out(concept));
+        self.forbidden.extend(held.flat_map(Concept::surface_forms).map(fold_label));
+    }
+
     /// Adds a release of ESCO.
     pub fn add_esco(&mut self, release: &Release, held_out: &HeldOut<'_>) {
-        let forbidden = forbidden_texts(release, &[Kind::SKILL, Kind::OCCUPATION], held_out);
-        let skills = self.add_concepts(release, &Kind::SKILL, held_out, &forbidden);
-        let jobs = self.add_concepts(release, &Kind::OCCUPATION, held_out, &forbidden);
+        self.forbid(release, held_out);
+        let skills = self.add_concepts(release, &Kind::SKILL, held_out);
+        let jobs = self.add_concepts(release, &Kind::OCCUPATION, held_out);
         for relation in release.relations() {
             let needs = matches!(relation.kind, RelationKind::Essential | RelationKind::Optional);
             if needs && is_of(release, relation.from, &Kind::OCCUPATION) && is_of(release, relation.to, &Kind::SKILL) {
@@ -98,11 +111,10 @@ impl Corpus {
 
     /// Adds a release of O*NET.
     pub fn add_onet(&mut self, release: &Release, held_out: &HeldOut<'_>) {
-        let kinds = [Kind::ACTIVITY, Kind::TECHNOLOGY, Kind::OCCUPATION, Kind::TASK];
-        let forbidden = forbidden_texts(release, &kinds, held_out);
-        let activities = self.add_concepts(release, &Kind::ACTIVITY, held_out, &forbidden);
-        let technologies = self.add_concepts(release, &Kind::TECHNOLOGY, held_out, &forbidden);
-        let jobs = self.add_concepts(release, &Kind::OCCUPATION, held_out, &forbidden);
+        self.forbid(release, held_out);
+        let activities = self.add_concepts(release, &Kind::ACTIVITY, held_out);
+        let technologies = self.add_concepts(release, &Kind::TECHNOLOGY, held_out);
+        let jobs = self.add_concepts(release, &Kind::OCCUPATION, held_out);
         let mut performers: HashMap<u32, Vec<u32>> = HashMap::new();
         for relation in release.relations().iter().filter(|relation| relation.kind == RelationKind::Performs) {
             performers.entry(relation.to).or_default().push(relation.from);
@@ -118,7 +130,7 @@ impl Corpus {
                     for job in performers.get(&task).into_iter().flatten() {
                         self.connect(activity, jobs.get(job).copied());
                     }
-                    self.add_task(release, task, activity, &mut of_tasks, held_out, &forbidden);
+                    self.add_task(release, task, activity, &mut of_tasks, held_out);
                 }
                 _ => {}
             }
@@ -164,17 +176,11 @@ impl Corpus {
     }
 
     /// Adds the concepts of a kind for training; returns where each is, by its place in the release.
-    fn add_concepts(
-        &mut self,
-        release: &Release,
-        kind: &Kind,
-        held_out: &HeldOut<'_>,
-        forbidden: &HashSet<String>,
-    ) -> HashMap<u32, u32> {
+    fn add_concepts(&mut self, release: &Release, kind: &Kind, held_out: &HeldOut<'_>) -> HashMap<u32, u32> {
         let mut places = HashMap::new();
         let of_kind = (0..).zip(release.concepts()).filter(|(_, concept)| concept.kind == *kind);
         for (at, concept) in of_kind {
-            if held_out(concept) || forbidden.contains(&fold_label(&concept.label)) {
+            if held_out(concept) || self.forbidden.contains(&fold_label(&concept.label)) {
                 self.left_out.concepts += 1;
                 continue;
             }
@@ -183,7 +189,7 @@ impl Corpus {
                 .iter()
                 .filter(|label| label.chars().nth(1).is_some())
                 .cloned()
-                .partition(|label| !forbidden.contains(&fold_label(label)));
+                .partition(|label| !self.forbidden.contains(&fold_label(label)));
             self.left_out.aliases += dropped.len();
             let label = concept.label.clone();
             if *kind == Kind::OCCUPATION {
@@ -191,7 +197,8 @@ impl Corpus {
                 self.jobs.push(Job { label, aliases, skills: Vec::new() });
             } else {
                 places.insert(at, self.skills.len() as u32);
-                let description = concept.description.clone();
+                let allowed = |text: &String| !self.forbidden.contains(&fold_label(text));
+                let description = concept.description.clone().filter(allowed);
                 self.skills.push(Skill { label, aliases, description, ..Skill::default() });
             }
         }
@@ -215,10 +222,9 @@ impl Corpus {
         activity: Option<u32>,
         of_tasks: &mut HashMap<u32, u32>,
         held_out: &HeldOut<'_>,
-        forbidden: &HashSet<String>,
     ) {
         let (Some(activity), Some(concept)) = (activity, release.concepts().get(task as usize)) else { return };
-        if held_out(concept) || forbidden.contains(&fold_label(&concept.label)) {
+        if held_out(concept) || self.forbidden.contains(&fold_label(&concept.label)) {
             self.left_out.sentences += 1;
             return;
         }
@@ -236,7 +242,7 @@ impl Corpus {
 
     fn add_sentence(&mut self, text: &str, skills: &[u32]) {
         let text = text.trim();
-        if text.is_empty() || skills.is_empty() {
+        if text.is_empty() || skills.is_empty() || self.forbidden.contains(&fold_label(text)) {
             return;
         }
         let at = self.sentences.len() as u32;
@@ -261,10 +267,4 @@ impl Corpus {
 
 fn is_of(release: &Release, at: u32, kind: &Kind) -> bool {
     release.concepts().get(at as usize).is_some_and(|concept| concept.kind == *kind)
-}
-
-/// The labels of held-out concepts of some kinds, folded.
-fn forbidden_texts(release: &Release, kinds: &[Kind], held_out: &HeldOut<'_>) -> HashSet<String> {
-    let held = release.concepts().iter().filter(|concept| kinds.contains(&concept.kind) && held_out(concept));
-    held.flat_map(Concept::surface_forms).map(fold_label).collect()
 }

@@ -117,6 +117,22 @@ impl Data {
         self.esco_in(&self.options.language, version, monitor)
     }
 
+    /// A release of ESCO that is there, in the language of the options.
+    ///
+    /// # Errors
+    /// As [`esco::read`](crate::esco::read).
+    pub fn esco_release(&self, version: &str, monitor: &Monitor) -> Result<Arc<Release>> {
+        self.esco(version, monitor)
+    }
+
+    /// A release of O*NET that is there.
+    ///
+    /// # Errors
+    /// As [`onet::read`](crate::onet::read).
+    pub fn onet_release(&self, version: &str, monitor: &Monitor) -> Result<Arc<Release>> {
+        self.onet(version, monitor)
+    }
+
     /// A release of ESCO in a language.
     pub(super) fn esco_in(&self, language: &str, version: &str, monitor: &Monitor) -> Result<Arc<Release>> {
         self.release(["esco", version, language], |folder| {

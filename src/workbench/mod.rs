@@ -56,7 +56,11 @@ pub use bootstrap::Resampling;
 pub use data::{Data, DataOptions};
 pub use dataset::{Dataset, DatasetBuilder, Origin, Query, Target};
 pub use evaluate::{Evaluation, Event};
+#[cfg(feature = "train")]
+pub(crate) use files::write as write_file;
 pub use lexical::{Baseline, LexicalIndex};
+#[cfg(feature = "train")]
+pub use loaders::read_sentences;
 pub use loaders::{Loaded, Selection};
 pub use metrics::Metric;
 pub use record::{Head, JudgedSystem, Record, Seconds};

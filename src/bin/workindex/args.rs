@@ -2,6 +2,8 @@
 
 use clap::{Parser, Subcommand};
 
+#[cfg(feature = "train")]
+use crate::train;
 use crate::{
     backup, compact, diff, drop, encoder, explain, info, ingest, init, quickstart, rank, reindex, upgrade, verify,
 };
@@ -55,6 +57,8 @@ pub enum Command {
     Compare(compare::Args),
     #[cfg(feature = "workbench")]
     Score(score::Args),
+    #[cfg(feature = "train")]
+    Train(train::Args),
 }
 
 #[cfg(test)]

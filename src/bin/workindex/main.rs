@@ -28,6 +28,8 @@ mod reindex;
 #[cfg(feature = "workbench")]
 mod score;
 mod settings;
+#[cfg(feature = "train")]
+mod train;
 mod units;
 mod upgrade;
 mod verify;
@@ -71,5 +73,7 @@ fn run(command: Command, console: &Console) -> Outcome {
         Command::Compare(args) => compare::run(&args, console),
         #[cfg(feature = "workbench")]
         Command::Score(args) => score::run(&args, console),
+        #[cfg(feature = "train")]
+        Command::Train(args) => train::run(&args, console),
     }
 }

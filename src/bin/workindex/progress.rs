@@ -72,6 +72,7 @@ fn verb(stage: Stage) -> &'static str {
         Stage::Writing => "writing",
         Stage::Ranking => "ranking",
         Stage::Verifying => "verifying",
+        Stage::Training => "training",
         _ => "working",
     }
 }

@@ -38,7 +38,7 @@ fn layer_backward(
     places: &LayerPlaces,
     tape: &Tape,
     layer: &LayerTape,
-    gradient: &mut Vec<f32>,
+    gradient: &mut [f32],
     gradients: &mut Gradients,
 ) {
     norm_backward(parameters, places.output_norm, &layer.output_norm, gradient, gradients);

@@ -73,11 +73,6 @@ impl Parameters {
         self.values.get(at).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// How many values there are in all.
-    pub(crate) fn n_values(&self) -> usize {
-        self.values.iter().map(Vec::len).sum()
-    }
-
     /// This · (1 − λ) + other · λ, value by value, for parameters of the same model.
     pub(crate) fn interpolated(&self, other: &Self, share: f32) -> Self {
         let mut mixed = self.clone();

@@ -33,6 +33,9 @@ use crate::error::Result;
 use crate::monitor::Monitor;
 use crate::ontology::{Concept, Kind, Release};
 
+#[cfg(feature = "train")]
+pub use skill_extraction::read_sentences;
+
 /// Which queries of a set are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Selection {

@@ -86,6 +86,19 @@ pub(super) fn load(job: &Job<'_>) -> Result<Loaded> {
     Ok(Loaded::Ready(Box::new(builder.finish())))
 }
 
+/// Reads sentences with the labels that each has, all in one row, as a list that Python wrote: SkillSkape's training part.
+///
+/// # Errors
+/// [`Error::Input`](crate::Error::Input) with the row for what is no such list; [`Error::Io`](crate::Error::Io).
+#[cfg(feature = "train")]
+pub fn read_sentences(path: &Path, monitor: &Monitor) -> Result<Vec<(String, Vec<String>)>> {
+    let mut sentences = Vec::new();
+    each_sentence(path, true, monitor, |sentence, labels| {
+        sentences.push((sentence.to_string(), labels.iter().map(|label| label.to_string()).collect()));
+    })?;
+    Ok(sentences)
+}
+
 fn each_sentence(path: &Path, lists: bool, monitor: &Monitor, mut each: impl FnMut(&str, &[&str])) -> Result<()> {
     let column = if lists { "skills" } else { "label" };
     let other: &[&str] = if lists { &["skills", "labels"] } else { &["label", "skill"] };
