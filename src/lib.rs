@@ -42,7 +42,8 @@
 //!
 //! | floor | room | what it knows |
 //! |---|---|---|
-//! | 7 | command line (`src/bin`) | everything public; the only one that prints or goes online |
+//! | 8 | command line (`src/bin`) | everything public; the only one that prints or goes online |
+//! | 7 | `train` | training encoders, judged by `workbench` on the way |
 //! | 6 | `workbench` | judging encoders and rules on ranking tasks |
 //! | 5 | `index` | the front door: wires encoder, storage and rank |
 //! | 4 | `rank` | query execution over a snapshot: filters, scans, certificates, explanations |
@@ -50,7 +51,7 @@
 //! | 2 | `ontology`, `encoder`, `late_interaction` | side by side, knowing nothing of each other; `late_interaction` knows no files |
 //! | 1 | `error`, `monitor`, `token_matrix`, `mapped_file` | what all share |
 //!
-//! Training (`train`) will stand beside `workbench`: the encoder's modules are differentiable for it.
+//! The encoder's modules over candle are differentiable: they are the reference of training's own backward pass.
 //!
 //! # Promises
 //!
@@ -69,8 +70,8 @@
 //!
 //! # Features
 //!
-//! `cli` (default) builds the command line and `workbench` (default) the evaluation; an application that only ranks turns both off with
-//! `default-features = false`.
+//! `cli` (default) builds the command line, `workbench` (default) the evaluation and `train` (default) training; an application that only
+//! ranks turns all of them off with `default-features = false`.
 //! `cuda` and `metal` let candle run encoders on a GPU ([`Backend`]); they need the maker's toolkit to build.
 #![warn(missing_docs)]
 #![deny(unsafe_code)]

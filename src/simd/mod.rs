@@ -6,3 +6,5 @@ pub(crate) mod fused;
 pub(crate) mod machine;
 #[cfg(feature = "train")]
 pub(crate) mod product;
+#[cfg(feature = "workbench")]
+pub(crate) mod slices;

@@ -1,4 +1,21 @@
-//! Training encoders on ontologies: unified work embeddings (arXiv 2511.07969).
+//! Training encoders on ontologies: unified work embeddings ([arXiv 2511.07969](https://arxiv.org/abs/2511.07969)).
+//!
+//! A [`Corpus`] of skills, jobs and sentences is read from ESCO, O*NET and annotated sentences, without what is held out. A [`Sampler`] draws
+//! batches of four graphs from it; the [`Objective`] is symmetric many-to-many InfoNCE over late interaction; a [`Trainer`] takes steps, and a
+//! [`TrainingRun`] (`workindex train`) does all of it in a folder, judges the model on the way with [`workbench`](crate::workbench), chooses how far
+//! to go from the base to what was trained, and writes a model directory. A run is a function of base, data and configuration: not of threads,
+//! nor of interruptions.
+//!
+//! | file | what |
+//! |---|---|
+//! | `corpus.rs`, `sources.rs` | what is learned from, and what is held out |
+//! | `sampler.rs` | batches of skill–job, skill–sentence, skill–alias and job–alias |
+//! | `objective/` | scores, losses and their derivatives by token rows |
+//! | `transformer/` | the transformer with a backward pass of its own, held to candle's |
+//! | `trainee.rs` | a checkpoint that is trained: texts to token rows and back |
+//! | `optimizer.rs` | AdamW that touches only the words of a batch, clipping, schedule |
+//! | `trainer.rs`, `run.rs`, `config.rs` | steps; runs; their configuration |
+//! | `model_files.rs` | the model directory, and the state of a run |
 
 mod config;
 mod corpus;

@@ -9,6 +9,8 @@ use rand_mt::Mt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::simd::slices::dot;
+
 /// How intervals are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resampling {
@@ -57,19 +59,6 @@ fn weighted_sum(values: &[f32], times: &[f32]) -> f64 {
     const STRETCH: usize = 256;
     let stretches = values.chunks(STRETCH).zip(times.chunks(STRETCH));
     stretches.map(|(values, times)| f64::from(dot(values, times))).sum()
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 8;
-    let mut sums = [0.0f32; LANES];
-    let (a_lanes, a_rest) = a.as_chunks::<LANES>();
-    let (b_lanes, b_rest) = b.as_chunks::<LANES>();
-    for (a, b) in a_lanes.iter().zip(b_lanes) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
 }
 
 /// A number for a name.

@@ -18,7 +18,7 @@
 //! | `lexical/` | baselines without a model |
 //! | `system.rs` | what is judged |
 //! | `target_index.rs` | an index of targets, whose scores the executor gives |
-//! | `evaluate.rs` | sets judged one after the other, each once |
+//! | `evaluate.rs`, `plan.rs` | sets judged one after the other, each once; one set |
 //! | `ranks.rs`, `metrics.rs` | from scores to ranks to values |
 //! | `record.rs`, `run.rs`, `files.rs` | results on disk |
 //! | `bootstrap.rs`, `summary.rs` | intervals; means over queries, sets and tasks |
@@ -43,6 +43,7 @@ pub mod held_out;
 mod lexical;
 mod loaders;
 mod metrics;
+mod plan;
 pub mod ranks;
 mod record;
 mod report;

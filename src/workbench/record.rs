@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
@@ -185,6 +185,11 @@ impl Record {
         }
         Ok(Self { head, offsets, ranks, labels })
     }
+}
+
+/// Where the record of a set is.
+pub(super) fn record_path(out: &Path, set: &SetName) -> PathBuf {
+    out.join("sets").join(format!("{}.safetensors", set.file_stem()))
 }
 
 /// A key for all that ranks depend on.

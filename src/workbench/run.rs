@@ -5,10 +5,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::data::DataOptions;
-use super::evaluate::record_path;
 use super::files;
 use super::loaders::Selection;
-use super::record::Record;
+use super::record::{Record, record_path};
 use super::system::System;
 use super::task::{SetName, Split};
 use crate::encoder::Encoder;

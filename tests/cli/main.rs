@@ -16,5 +16,7 @@ mod rank;
 mod reindex;
 mod releases;
 mod support;
+#[cfg(feature = "train")]
+mod train;
 #[cfg(feature = "workbench")]
 mod workbench;

@@ -40,3 +40,20 @@ pub fn judgements(dataset: &Dataset) -> BTreeSet<(String, BTreeSet<String>)> {
     let label = |positive: &u32| dataset.targets()[*positive as usize].label.clone();
     dataset.queries().iter().map(|query| (query.text.clone(), query.positives.iter().map(label).collect())).collect()
 }
+
+/// What we call a set of the golden files; none of one that we do not have.
+pub fn set_name(workrb: &str) -> Option<&'static str> {
+    Some(match workrb {
+        "job2skill" => "job2skill",
+        "skill2job" => "skill2job",
+        "skill_norm" => "skill-normalisation",
+        "house" => "skill-extraction/house",
+        "tech" => "skill-extraction/tech",
+        "skillskape" => "skill-extraction/skillskape",
+        "job_norm" => "job-normalisation",
+        "skill_match" => "skill-similarity",
+        "title_similarity" => "title-similarity",
+        "melo" => "melo/usa_en",
+        _ => return None,
+    })
+}

@@ -7,7 +7,7 @@ use workindex::Monitor;
 use workindex::workbench::{Loaded, Selection, SetName, Split, Task, held_out};
 
 use crate::common::mini_esco;
-use crate::support::{data_folder, golden, judgements, load, open, whole};
+use crate::support::{data_folder, golden, judgements, load, open, set_name, whole};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -26,20 +26,8 @@ struct GoldenSet {
 }
 
 impl GoldenSet {
-    fn set(&self) -> &str {
-        match self.name.as_str() {
-            "job2skill" => "job2skill",
-            "skill2job" => "skill2job",
-            "skill_norm" => "skill-normalisation",
-            "house" => "skill-extraction/house",
-            "tech" => "skill-extraction/tech",
-            "skillskape" => "skill-extraction/skillskape",
-            "job_norm" => "job-normalisation",
-            "skill_match" => "skill-similarity",
-            "title_similarity" => "title-similarity",
-            "melo" => "melo/usa_en",
-            other => panic!("{other}"),
-        }
+    fn set(&self) -> &'static str {
+        set_name(&self.name).unwrap()
     }
 
     /// Those with positives: WorkRB keeps the others, and its metrics skip them.

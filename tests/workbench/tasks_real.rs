@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use workindex::workbench::{Data, DataOptions, Dataset, Split};
 
 use crate::data;
-use crate::support::{golden, judgements, load, whole};
+use crate::support::{golden, judgements, load, set_name, whole};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -26,19 +26,8 @@ struct GoldenSet {
 }
 
 impl GoldenSet {
-    fn set(&self) -> Option<&str> {
-        Some(match self.name.as_str() {
-            "job2skill" => "job2skill",
-            "skill2job" => "skill2job",
-            "skill_norm" => "skill-normalisation",
-            "house" => "skill-extraction/house",
-            "tech" => "skill-extraction/tech",
-            "skillskape" => "skill-extraction/skillskape",
-            "job_norm" => "job-normalisation",
-            "title_similarity" => "title-similarity",
-            "melo" => "melo/usa_en",
-            _ => return None,
-        })
+    fn set(&self) -> Option<&'static str> {
+        set_name(&self.name)
     }
 }
 

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::Edges;
 use super::interaction::{Cosines, Pairing};
 use crate::simd::product::{Matrix, product};
+use crate::simd::slices::split;
 use crate::train::token_rows::TokenRows;
 
 /// Token rows of left texts whose cosines with all right ones are held at a time, at most, unless one text has more.
@@ -136,7 +137,7 @@ impl Scores for TokenScores {
             let (cosines, first) = (self.cosines(&block), self.left.starts[block.start]);
             let end = self.left.starts[block.end];
             let mut by_cosine = vec![0.0; cosines.len()];
-            let lines = split_lines(&mut by_cosine, block.clone().map(|left| self.left.rows(left).len() * n));
+            let lines = split(&mut by_cosine, block.clone().map(|left| self.left.rows(left).len() * n));
             lines.into_par_iter().zip(block.clone()).for_each(|(lines, left)| {
                 for right in 0..self.right.texts.len() {
                     let columns = self.right.rows(right);
@@ -208,15 +209,4 @@ fn add_to(gradient: &mut TokenRows, text: u32, by: &[f32]) {
     let (rows, dim) = (gradient.rows_of(text as usize), gradient.dim());
     let values = gradient.values_mut().get_mut(rows.start * dim..rows.end * dim).unwrap_or_default();
     values.iter_mut().zip(by).for_each(|(value, by)| *value += by);
-}
-
-/// Consecutive parts of given lengths.
-fn split_lines(mut values: &mut [f32], lengths: impl Iterator<Item = usize>) -> Vec<&mut [f32]> {
-    let mut parts = Vec::new();
-    for length in lengths {
-        let (part, rest) = std::mem::take(&mut values).split_at_mut(length);
-        parts.push(part);
-        values = rest;
-    }
-    parts
 }

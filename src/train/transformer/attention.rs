@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::tape::{LayerTape, sized};
 use crate::encoder::relative_bucket;
+use crate::simd::slices::{dot, split};
 
 /// What attention is like in a model.
 #[derive(Clone, Copy)]
@@ -149,28 +150,4 @@ fn softmax(scores: &mut [f32]) {
         sum += *score;
     }
     scores.iter_mut().for_each(|score| *score /= sum);
-}
-
-/// In eight sums, which the compiler makes vectors of.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 8;
-    let mut sums = [0.0f32; LANES];
-    let ((a_lanes, a_rest), (b_lanes, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    for (a, b) in a_lanes.iter().zip(b_lanes) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
-}
-
-/// Consecutive parts of given lengths.
-fn split(mut values: &mut [f32], lengths: impl Iterator<Item = usize>) -> Vec<&mut [f32]> {
-    let mut parts = Vec::new();
-    for length in lengths {
-        let (part, rest) = std::mem::take(&mut values).split_at_mut(length);
-        parts.push(part);
-        values = rest;
-    }
-    parts
 }
