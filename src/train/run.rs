@@ -264,7 +264,7 @@ impl<'a> TrainingRun<'a> {
         let _ = writeln!(
             card,
             "* data: {}{}: {} skills, {} jobs, {} edges, {} sentences\n* held out ({:?}): {} concepts, {} edges, {} aliases, {} sentences\n\
-             * {} steps in {:.0} minutes; {:.0} % of the way from the base\n",
+             * {} steps in {:.0} minutes; {:.0} % of the way from the base, whose fingerprint is {}\n",
             self.sources.releases.join(", "),
             self.sources.sentences.iter().map(|file| format!(", {file}")).collect::<String>(),
             corpus.skills.len(),
@@ -278,7 +278,8 @@ impl<'a> TrainingRun<'a> {
             left_out.sentences,
             self.trainer.steps_taken(),
             self.log.seconds / 60.0,
-            100.0 * best.share
+            100.0 * best.share,
+            self.base.fingerprint(&self.base.default_settings())
         );
         card.push_str("| validation MAP, % | base | this |\n|---|---|---|\n");
         let base = self.log.validations.first();
