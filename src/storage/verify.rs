@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::catalog::tables::{self, Tables};
 use super::catalog::{
-    AliasList, CatalogRead, EncoderRecord, Overlay, ReleaseRecord, SegmentRecord, SettingsRecord, check_pages,
+    AliasList, CatalogRead, EncoderRecord, FormRef, Overlay, ReleaseRecord, SegmentRecord, SettingsRecord, check_pages,
     read_header,
 };
 use super::paths::{Paths, hex};
-use super::segment::{Segment, SideKey, text_hash};
+use super::segment::{Segment, SideKey, TextHash, text_hash};
 use super::snapshot::Snapshot;
 use crate::error::{Error, Result};
 use crate::monitor::{Monitor, Stage};
@@ -81,6 +81,7 @@ fn check(snapshot: &Snapshot, models: &dyn Models, monitor: &Monitor, fails: boo
         monitor,
         report: VerifyReport::default(),
         segments: BTreeMap::new(),
+        unopened: BTreeSet::new(),
         total: None,
         fails,
     };
@@ -115,6 +116,9 @@ struct Check<'a> {
     report: VerifyReport,
     /// The segments that could be opened.
     segments: BTreeMap<u32, Arc<Segment>>,
+    /// Those that could not be, which is said of each. What the catalog says of their forms is not judged: where a writer has
+    /// collected them meanwhile, two states one after the other must not seem to share a problem.
+    unopened: BTreeSet<u32>,
     total: Option<u64>,
     /// Whether an error of the medium ends the check.
     fails: bool,
@@ -184,6 +188,7 @@ impl Check<'_> {
         for (number, record) in records {
             let path = self.snapshot.paths().segment(&record.hash);
             let Some(segment) = self.note(Segment::open(self.snapshot.paths().files(), &path, &record.hash))? else {
+                self.unopened.insert(number);
                 continue;
             };
             let checked = segment.verify(|bytes| self.advance(bytes));
@@ -215,10 +220,11 @@ impl Check<'_> {
         let fingerprints: HashMap<u32, [u8; 32]> = encoders.into_iter().map(|(n, e)| (n, e.fingerprint)).collect();
         let mut wrong = 0u64;
         let read = self.snapshot.catalog().entries(tables::EMBEDDINGS, .., |(encoder, text), place| {
-            let segment = self.segments.get(&((place >> 32) as u32));
-            let sound = segment.is_some_and(|segment| {
-                segment.text_hash(place as u32) == *text && Some(segment.encoder()) == fingerprints.get(&encoder)
-            });
+            let number = (place >> 32) as u32;
+            let sound = self.unopened.contains(&number)
+                || self.segments.get(&number).is_some_and(|segment| {
+                    segment.text_hash(place as u32) == *text && Some(segment.encoder()) == fingerprints.get(&encoder)
+                });
             wrong += u64::from(!sound);
             Ok(())
         });
@@ -289,17 +295,22 @@ impl Check<'_> {
             let Ok(side) = self.side_key(&encoder, kind) else { continue };
             for (target, concept) in concepts.enumerate() {
                 let places = targets.forms(target);
-                let matches = forms.of(concept).map(|text| text_hash(text, &side)).eq(places.iter().map(|place| {
-                    let of_encoder = |segment: &&Arc<Segment>| segment.encoder() == &encoder.fingerprint;
-                    let segment = self.segments.get(&place.segment).filter(of_encoder);
-                    segment.map_or([0; 32], |segment| segment.text_hash(place.form))
-                }));
-                if !matches {
+                let texts: Vec<_> = forms.of(concept).map(|text| text_hash(text, &side)).collect();
+                let mut pairs = places.iter().zip(&texts);
+                if places.len() != texts.len() || !pairs.all(|(place, text)| self.holds(*place, text, &encoder)) {
                     return Err(damaged(&format!("the token matrices of `{}`", concept.label)));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether a form's token matrix is that of its text by its encoder, as far as its segment could be opened.
+    fn holds(&self, place: FormRef, text: &TextHash, encoder: &EncoderRecord) -> bool {
+        self.unopened.contains(&place.segment)
+            || self.segments.get(&place.segment).is_some_and(|segment| {
+                segment.encoder() == &encoder.fingerprint && segment.text_hash(place.form) == *text
+            })
     }
 
     fn side_key(&self, encoder: &EncoderRecord, kind: &str) -> Result<SideKey> {
