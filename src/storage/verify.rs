@@ -220,11 +220,8 @@ impl Check<'_> {
         let fingerprints: HashMap<u32, [u8; 32]> = encoders.into_iter().map(|(n, e)| (n, e.fingerprint)).collect();
         let mut wrong = 0u64;
         let read = self.snapshot.catalog().entries(tables::EMBEDDINGS, .., |(encoder, text), place| {
-            let number = (place >> 32) as u32;
-            let sound = self.unopened.contains(&number)
-                || self.segments.get(&number).is_some_and(|segment| {
-                    segment.text_hash(place as u32) == *text && Some(segment.encoder()) == fingerprints.get(&encoder)
-                });
+            let by = fingerprints.get(&encoder);
+            let sound = by.is_some_and(|by| self.holds(FormRef::unpacked(place), text, by));
             wrong += u64::from(!sound);
             Ok(())
         });
@@ -297,7 +294,9 @@ impl Check<'_> {
                 let places = targets.forms(target);
                 let texts: Vec<_> = forms.of(concept).map(|text| text_hash(text, &side)).collect();
                 let mut pairs = places.iter().zip(&texts);
-                if places.len() != texts.len() || !pairs.all(|(place, text)| self.holds(*place, text, &encoder)) {
+                if places.len() != texts.len()
+                    || !pairs.all(|(place, text)| self.holds(*place, text, &encoder.fingerprint))
+                {
                     return Err(damaged(&format!("the token matrices of `{}`", concept.label)));
                 }
             }
@@ -305,12 +304,13 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Whether a form's token matrix is that of its text by its encoder, as far as its segment could be opened.
-    fn holds(&self, place: FormRef, text: &TextHash, encoder: &EncoderRecord) -> bool {
+    /// Whether a form's token matrix is that of its text by an encoder of this fingerprint, as far as its segment could be opened.
+    fn holds(&self, place: FormRef, text: &TextHash, encoder: &[u8; 32]) -> bool {
         self.unopened.contains(&place.segment)
-            || self.segments.get(&place.segment).is_some_and(|segment| {
-                segment.encoder() == &encoder.fingerprint && segment.text_hash(place.form) == *text
-            })
+            || self
+                .segments
+                .get(&place.segment)
+                .is_some_and(|segment| segment.encoder() == encoder && segment.text_hash(place.form) == *text)
     }
 
     fn side_key(&self, encoder: &EncoderRecord, kind: &str) -> Result<SideKey> {

@@ -91,8 +91,7 @@ pub(crate) trait CatalogRead: Tables {
 
     /// Where the embedding of a text is, if an encoder has one.
     fn embedding(&self, encoder: u32, text: &[u8; 32]) -> Result<Option<FormRef>> {
-        let unpack = |v: u64| FormRef { segment: (v >> 32) as u32, form: v as u32 };
-        self.value(tables::EMBEDDINGS, (encoder, text), unpack)
+        self.value(tables::EMBEDDINGS, (encoder, text), FormRef::unpacked)
     }
 
     /// The release that a space name means: the pinned version, else the one ingested last.

@@ -13,6 +13,18 @@ pub(crate) struct FormRef {
     pub(crate) form: u32,
 }
 
+impl FormRef {
+    /// As the table of embeddings has it: the segment in the high half.
+    pub(crate) fn packed(self) -> u64 {
+        u64::from(self.segment) << 32 | u64::from(self.form)
+    }
+
+    /// The place that [`packed`](Self::packed) made a number of.
+    pub(crate) fn unpacked(packed: u64) -> Self {
+        Self { segment: (packed >> 32) as u32, form: packed as u32 }
+    }
+}
+
 /// The targets of one space in order: ids, preferred labels, surface forms.
 #[derive(Debug, Clone, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub(crate) struct TargetTable {

@@ -147,7 +147,7 @@ impl<'a> CatalogWrite<'a> {
         for &number in dead {
             self.remove(tables::SEGMENTS, number)?;
         }
-        self.retain(tables::EMBEDDINGS, |_, place| !dead.contains(&((place >> 32) as u32)))
+        self.retain(tables::EMBEDDINGS, |_, place| !dead.contains(&FormRef::unpacked(place).segment))
     }
 
     /// Records where the embeddings of texts are. Sorted by hash, so that the tree is written in order.
@@ -155,8 +155,7 @@ impl<'a> CatalogWrite<'a> {
         guarded(self.path, || {
             let mut table = self.txn.open_table(tables::EMBEDDINGS).map_err(failed(self.path))?;
             for (text, place) in embeddings {
-                let packed = u64::from(place.segment) << 32 | u64::from(place.form);
-                table.insert((encoder, text), packed).map_err(failed(self.path))?;
+                table.insert((encoder, text), place.packed()).map_err(failed(self.path))?;
             }
             Ok(())
         })
