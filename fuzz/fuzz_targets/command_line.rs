@@ -14,6 +14,8 @@ mod backup;
 mod cache;
 #[path = "../../src/bin/workindex/compact.rs"]
 mod compact;
+#[path = "../../src/bin/workindex/compare.rs"]
+mod compare;
 #[path = "../../src/bin/workindex/console.rs"]
 mod console;
 #[path = "../../src/bin/workindex/diff.rs"]
@@ -22,10 +24,14 @@ mod diff;
 mod drop;
 #[path = "../../src/bin/workindex/encoder/mod.rs"]
 mod encoder;
+#[path = "../../src/bin/workindex/eval/mod.rs"]
+mod eval;
 #[path = "../../src/bin/workindex/explain/mod.rs"]
 mod explain;
 #[path = "../../src/bin/workindex/failure.rs"]
 mod failure;
+#[path = "../../src/bin/workindex/file.rs"]
+mod file;
 #[path = "../../src/bin/workindex/info.rs"]
 mod info;
 #[path = "../../src/bin/workindex/ingest/mod.rs"]
@@ -46,8 +52,12 @@ mod quickstart;
 mod rank;
 #[path = "../../src/bin/workindex/reindex.rs"]
 mod reindex;
+#[path = "../../src/bin/workindex/score.rs"]
+mod score;
 #[path = "../../src/bin/workindex/settings.rs"]
 mod settings;
+#[path = "../../src/bin/workindex/train.rs"]
+mod train;
 #[path = "../../src/bin/workindex/units.rs"]
 mod units;
 #[path = "../../src/bin/workindex/upgrade.rs"]
@@ -114,7 +124,11 @@ fn run(command: Command) -> failure::Outcome {
         | Command::Upgrade(_)
         | Command::Drop(_)
         | Command::Compact(_)
-        | Command::Encoder(_) => Ok(()),
+        | Command::Encoder(_)
+        | Command::Eval(_)
+        | Command::Compare(_)
+        | Command::Score(_)
+        | Command::Train(_) => Ok(()),
     }
 }
 
