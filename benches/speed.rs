@@ -1,6 +1,6 @@
 //! Opening, end to end, ingesting. Scanning is measured in `benches/scan`, encoding in `benches/encoder`.
 //!
-//! With `WORKINDEX_DATA` and `WORKINDEX_ENCODER` set: ESCO 1.1.1 and the pretrained encoder, kept as an index below `target/`
+//! The encoder that is built in is measured, too. With `WORKINDEX_DATA` and `WORKINDEX_ENCODER` set: ESCO 1.1.1 and the pretrained encoder, kept as an index below `target/`
 //! between runs. Without them: the mini ontology and the tiny random encoder of `fixtures/`, whose figures say nothing about
 //! real use. `cargo bench --bench speed`.
 
@@ -22,11 +22,9 @@ struct Setup {
     index: PathBuf,
 }
 
-/// The release and the encoder to measure with, and an index of both.
-fn setup() -> Setup {
-    let sources = Sources::find();
+/// The release to measure with, and an index of it made with an encoder.
+fn setup(sources: &Sources, encoder: Encoder) -> Setup {
     let release = sources.newest_esco();
-    let encoder = Encoder::open(&sources.encoder).expect("a model directory");
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
     let index = target.join(format!("bench-{}.index", encoder.fingerprint()));
     if WorkIndex::open(&index).is_err() {
@@ -45,8 +43,8 @@ fn open(c: &mut Criterion, setup: &Setup) {
     });
 }
 
-fn end_to_end(c: &mut Criterion, space: &Space) {
-    let mut group = c.benchmark_group("text in, skills out");
+fn end_to_end(c: &mut Criterion, name: &str, space: &Space) {
+    let mut group = c.benchmark_group(name);
     let options = RankOptions::top(10);
     group.bench_function("title, one thread", |b| {
         let serial = options.clone().serial();
@@ -73,11 +71,14 @@ fn ingest(c: &mut Criterion, setup: &Setup) {
 }
 
 fn all(c: &mut Criterion) {
-    let setup = setup();
-    let space = WorkIndex::open(&setup.index).unwrap().space("esco/skill/en").unwrap();
-    open(c, &setup);
-    end_to_end(c, &space);
-    ingest(c, &setup);
+    let sources = Sources::find();
+    let space = |setup: &Setup| WorkIndex::open(&setup.index).unwrap().space("esco/skill/en").unwrap();
+    let given = setup(&sources, Encoder::open(&sources.encoder).expect("a model directory"));
+    open(c, &given);
+    end_to_end(c, "text in, skills out", &space(&given));
+    ingest(c, &given);
+    let built_in = setup(&sources, Encoder::built_in().expect("the encoder that is built in"));
+    end_to_end(c, "text in, skills out, built-in encoder", &space(&built_in));
 }
 
 criterion_group!(benches, all);

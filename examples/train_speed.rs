@@ -10,7 +10,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use workindex::train::{
-    AdamW, Contrast, Corpus, Graph, Job, Objective, Sampler, Schedule, Skill, Trainer, TrainingOptions,
+    AdamW, Contrast, Corpus, Graph, Job, ModelShape, Objective, Sampler, Schedule, Skill, Trainer, TrainingOptions,
 };
 use workindex::{Checkpoint, Rule};
 
@@ -77,6 +77,8 @@ fn options() -> TrainingOptions {
         schedule: Schedule { peak: 1e-5, warm_up: 0, steps: 100 },
         optimizer: AdamW::default(),
         clip: 1.0,
+        shape: ModelShape::default(),
+        distillation: 0.0,
         max_tokens: 64,
         memory: 2 << 30,
     }

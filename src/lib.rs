@@ -11,6 +11,7 @@
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("work.index");
 //! // Once: an index made with an encoder, and a release ingested into it.
+//! // (`Encoder::built_in()` is one that needs no files.)
 //! let encoder = Encoder::open("fixtures/encoder/tiny-bert".as_ref())?;
 //! let mut writer = WorkIndex::create(&path, &encoder)?;
 //! let options = esco::Options { version: Some("1.1.0".to_string()), ..Default::default() };
@@ -62,7 +63,7 @@
 //!   [`reference`](mod@reference) says the same in f64 and obvious loops.
 //! * **Durable**: [`IndexWriter::commit`] returns when the change survives a crash; before, nobody sees any of it. The format
 //!   and the proof are in `index-format.md`.
-//! * **Quiet**: the library never prints, never reads environment variables, never goes online. Long work reports to a
+//! * **Quiet**: the library never prints, never goes online, and never reads environment variables, but for where temporary files go. Long work reports to a
 //!   [`Monitor`] and stops when its [`CancelToken`] is raised. Parallel work runs on the rayon pool that it is called from, or on
 //!   the one that [`WorkIndex::with_pool`] or [`WorkIndex::with_threads`] gives.
 //! * **No panic** on any input: bad files, texts and options are typed [`Error`]s that say where, what was expected and what
@@ -70,8 +71,8 @@
 //!
 //! # Features
 //!
-//! `cli` (default) builds the command line, `workbench` (default) the evaluation and `train` (default) training; an application that only
-//! ranks turns all of them off with `default-features = false`.
+//! `cli` (default) builds the command line, `workbench` (default) the evaluation, `train` (default) training and `built-in` (default) an encoder of
+//! 9 MB into the library; an application that only ranks turns all of them off with `default-features = false`.
 //! `cuda` and `metal` let candle run encoders on a GPU ([`Backend`]); they need the maker's toolkit to build.
 #![warn(missing_docs)]
 #![deny(unsafe_code)]

@@ -32,6 +32,10 @@ pub struct Checkpoint {
     dim: usize,
     files: Vec<PathBuf>,
     content: Fingerprint,
+    /// The folder that `dir` is in, where that is one of ours.
+    #[cfg(feature = "built-in")]
+    #[expect(dead_code, reason = "kept for its drop")]
+    unpacked: Option<super::built_in::Unpacked>,
 }
 
 impl Checkpoint {
@@ -73,7 +77,24 @@ impl Checkpoint {
         let files = list_files(dir)?;
         let content = Fingerprint::from_bytes([0; 32]);
         let name = display_name(dir, config.name.as_deref());
-        Ok(Self { dir: dir.to_path_buf(), name, config, profile, dim, files, content })
+        let dir = dir.to_path_buf();
+        Ok(Self {
+            dir,
+            name,
+            config,
+            profile,
+            dim,
+            files,
+            content,
+            #[cfg(feature = "built-in")]
+            unpacked: None,
+        })
+    }
+
+    /// The same, whose directory stays as long as it lives.
+    #[cfg(feature = "built-in")]
+    pub(super) fn kept_in(self, folder: super::built_in::Unpacked) -> Self {
+        Self { unpacked: Some(folder), ..self }
     }
 
     /// The directory that was opened.
@@ -106,7 +127,8 @@ impl Checkpoint {
         let max_tokens = self.profile.default_max_tokens().unwrap_or(default.max_tokens);
         let special_tokens = self.profile.default_special_tokens().unwrap_or(default.special_tokens);
         let max_tokens = max_tokens.min(self.max_positions());
-        EncoderSettings { max_tokens, special_tokens, ..default }.limited_to(self.max_seq_length())
+        let precision = self.profile.default_precision().unwrap_or(default.precision);
+        EncoderSettings { max_tokens, special_tokens, precision }.limited_to(self.max_seq_length())
     }
 
     /// How the model's pooled vector is made of its token embeddings.

@@ -9,6 +9,8 @@
 mod architecture;
 mod batch;
 mod beside;
+#[cfg(feature = "built-in")]
+mod built_in;
 mod checkpoint;
 mod config;
 mod declared;
@@ -48,7 +50,11 @@ pub(crate) use config::Family;
 #[cfg(feature = "train")]
 pub(crate) use config::{Activation, LayerNames, ModelConfig, RELATIVE_BIAS};
 pub use declared::{DeclaredEncoder, read_matrices};
+#[cfg(feature = "train")]
+pub(crate) use files::encoder_error;
 pub use fingerprint::Fingerprint;
+#[cfg(feature = "train")]
+pub(crate) use fingerprint::slashed;
 #[cfg(feature = "train")]
 pub(crate) use inference::erf;
 pub use model::Backend;
@@ -62,6 +68,8 @@ pub(crate) use sides::{DirectionWord, InteractionWord, RuleChoice, WeightsWord};
 pub use tokenizer::Token;
 #[cfg(feature = "train")]
 pub(crate) use tokenizer::{TextTokenizer, Tokenized as TokenIds};
+#[cfg(feature = "train")]
+pub(crate) use weights::SCALE;
 #[cfg(all(test, feature = "train"))]
 pub(crate) use weights::WeightFiles;
 #[cfg(all(test, feature = "train"))]

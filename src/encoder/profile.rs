@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::modules::Modules;
+use super::settings::Precision;
 use super::sides::{
     DirectionWord, InteractionWord, LateConfig, RuleChoice, SentenceConfig, SideKey, SideSpec, Sidecar, Sides, choose,
 };
@@ -67,6 +68,11 @@ impl Profile {
     /// Whether special tokens are rows where no settings are given.
     pub(crate) fn default_special_tokens(&self) -> Option<bool> {
         self.sidecar.special_tokens.or(self.modules.is_late().then_some(true))
+    }
+
+    /// How linear layers are computed where no settings are given.
+    pub(crate) fn default_precision(&self) -> Option<Precision> {
+        self.sidecar.precision
     }
 
     /// The scoring rule that the model is for, if that can be told: the sidecar's; MaxSim over the query's tokens of a PyLate

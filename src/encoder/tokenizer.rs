@@ -81,7 +81,14 @@ impl TextTokenizer {
     /// [`Error::InvalidOption`] when `max_tokens` is so
     /// small that the special tokens leave no room.
     pub(crate) fn read(path: &Path, max_tokens: usize) -> Result<Self> {
-        let bytes = read_limited(path, MAX_TOKENIZER_BYTES)?;
+        Self::parse(path, read_limited(path, MAX_TOKENIZER_BYTES)?, max_tokens)
+    }
+
+    /// The same from the bytes of such a file; `path` is what errors name.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(crate) fn parse(path: &Path, bytes: Vec<u8>, max_tokens: usize) -> Result<Self> {
         let unpadded = || {
             let mut tokenizer = Tokenizer::from_bytes(bytes)?;
             tokenizer.with_padding(None);

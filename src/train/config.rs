@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::objective::{Contrast, Objective};
 use super::optimizer::{AdamW, Schedule};
 use super::sampler::{Graph, Sampler};
+use super::shape::ModelShape;
 use super::trainer::{GraphTerm, TrainingOptions};
 use crate::error::{Error, Result};
 use crate::late_interaction::{Direction, Rule};
@@ -31,6 +32,8 @@ pub struct TrainingConfig {
     pub data: DataConfig,
     /// How batches are drawn.
     pub batch: BatchConfig,
+    /// What is trained: the base, or a smaller model made of it.
+    pub model: ModelShape,
     /// What is minimised.
     pub objective: ObjectiveConfig,
     /// What each graph counts, by its name; a graph that is not there is not trained on.
@@ -89,6 +92,8 @@ pub struct ObjectiveConfig {
     pub many_to_many: bool,
     /// Whether both sides are contrasted.
     pub symmetric: bool,
+    /// What the distance of token rows from the base's counts; 0 for nothing.
+    pub distillation: f32,
 }
 
 /// What a graph counts.
@@ -145,6 +150,7 @@ impl Default for TrainingConfig {
         Self {
             data: DataConfig::default(),
             batch: BatchConfig::default(),
+            model: ModelShape::default(),
             objective: ObjectiveConfig::default(),
             graphs: TrainingOptions::TERMS.map(graph).to_vec(),
             optimizer: OptimizerConfig::default(),
@@ -185,7 +191,7 @@ impl Default for BatchConfig {
 impl Default for ObjectiveConfig {
     fn default() -> Self {
         let (rule, direction) = ("soft".to_string(), "both".to_string());
-        Self { rule, temperature: 0.1, direction, many_to_many: true, symmetric: true }
+        Self { rule, temperature: 0.1, direction, many_to_many: true, symmetric: true, distillation: 0.0 }
     }
 }
 
@@ -256,6 +262,8 @@ impl TrainingConfig {
             schedule: Schedule { peak: learning_rate, warm_up, steps },
             optimizer: AdamW { weight_decay, ..AdamW::default() },
             clip,
+            shape: self.model.clone(),
+            distillation: self.objective.distillation,
             max_tokens: batch.max_tokens,
             memory: batch.memory_mb.saturating_mul(1_000_000),
         })

@@ -12,23 +12,31 @@
 //! | `sampler.rs` | batches of skill–job, skill–sentence, skill–alias and job–alias |
 //! | `objective/` | scores, losses and their derivatives by token rows |
 //! | `transformer/` | the transformer with a backward pass of its own, held to candle's |
-//! | `trainee.rs` | a checkpoint that is trained: texts to token rows and back |
+//! | `shape.rs`, `start.rs`, `vocabulary.rs`, `principal_axes.rs` | a smaller model made of the base: fewer layers and pieces, shorter rows |
+//! | `trainee.rs` | the model that is trained: texts to token rows and back |
+//! | `teacher.rs` | the base as a teacher of a smaller model |
 //! | `optimizer.rs` | AdamW that touches only the words of a batch, clipping, schedule |
-//! | `trainer.rs`, `run.rs`, `config.rs` | steps; runs; their configuration |
+//! | `trainer.rs`, `run.rs`, `config.rs`, `curves.rs` | steps; runs; their configuration; their curves |
 //! | `model_files.rs` | the model directory, and the state of a run |
 
 mod config;
 mod corpus;
+mod curves;
 mod model_files;
 mod objective;
 mod optimizer;
+mod principal_axes;
 mod run;
 mod sampler;
+mod shape;
 mod sources;
+mod start;
+mod teacher;
 mod token_rows;
 mod trainee;
 mod trainer;
 mod transformer;
+mod vocabulary;
 
 pub use config::{
     BatchConfig, DataConfig, GraphConfig, ObjectiveConfig, OptimizerConfig, Split, TrainingConfig, ValidationConfig,
@@ -38,6 +46,7 @@ pub use objective::{Contrast, Edges, Objective};
 pub use optimizer::{AdamW, Schedule};
 pub use run::{Log, TrainingEvent, TrainingRun, Validation};
 pub use sampler::{Batch, BatchGraph, Graph, Sampler};
+pub use shape::{ModelShape, StoredWeights};
 pub use sources::{Sources, read_corpus};
 pub use token_rows::TokenRows;
 pub use trainer::{GraphTerm, StepReport, Trainer, TrainingOptions};

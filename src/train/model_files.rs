@@ -8,51 +8,94 @@ use safetensors::tensor::{Dtype, SafeTensors, View};
 use serde_json::{Value, json};
 
 use super::optimizer::Moments;
-use super::transformer::Parameters;
-use crate::encoder::Checkpoint;
+use super::shape::{ModelShape, StoredWeights};
+use super::start::{DENSE_FOLDER, ReplacedFiles};
+use super::transformer::{DENSE, Parameters};
+use crate::encoder::{Checkpoint, Precision, SCALE};
 use crate::error::{Error, Result};
 use crate::late_interaction::{Direction, Interaction, Rule, Weights};
 
 /// The sidecar that says how the model is meant to be used.
 const SIDECAR: &str = "workindex.json";
+/// Where sentence-transformers lists what its own models were trained on.
+const TRAINING_DATA: &str = "data_config.json";
+const WEIGHTS: &str = "model.safetensors";
 
-/// Writes a model directory: the base's files with these parameters for weights, the rule that it was trained by, and a model card.
-///
-/// # Errors
-/// [`Error::Io`]; [`Error::AlreadyExists`] for a folder that is not empty.
-pub(crate) fn write_model(
-    dir: &Path,
-    base: &Checkpoint,
-    parameters: &Parameters,
-    rule: Rule,
-    max_tokens: usize,
-    card: &str,
-) -> Result<()> {
-    if dir.exists() && std::fs::read_dir(dir).map_err(Error::io("list", dir))?.next().is_some() {
-        return Err(Error::AlreadyExists { path: dir.to_path_buf() });
-    }
-    let weights = base.transformer_path();
-    let weights = weights.strip_prefix(base.dir()).unwrap_or(Path::new(""));
-    for file in base.files() {
-        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        // The weights and the list of their shards are written anew, and so is what the base says of its use.
-        if name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json") || name == SIDECAR {
-            continue;
+/// What a model directory is written from.
+pub(crate) struct ModelFiles<'a> {
+    /// Its files are copied, but for the weights and those that are replaced.
+    pub(crate) base: &'a Checkpoint,
+    pub(crate) replaced: &'a ReplacedFiles,
+    pub(crate) shape: &'a ModelShape,
+    /// The rule that it was trained by.
+    pub(crate) rule: Rule,
+}
+
+impl ModelFiles<'_> {
+    /// Writes a model directory with these parameters for weights and a model card.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::AlreadyExists`] for a folder that is not empty.
+    pub(crate) fn write(&self, dir: &Path, parameters: &Parameters, card: &str) -> Result<()> {
+        if dir.exists() && std::fs::read_dir(dir).map_err(Error::io("list", dir))?.next().is_some() {
+            return Err(Error::AlreadyExists { path: dir.to_path_buf() });
         }
-        let (from, to) = (base.dir().join(file), dir.join(file));
-        let folder = to.parent().unwrap_or(dir);
-        std::fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
-        std::fs::copy(&from, &to).map_err(Error::io("copy", &from))?;
+        let weights = self.base.transformer_path();
+        let weights = weights.strip_prefix(self.base.dir()).unwrap_or(Path::new(""));
+        for file in self.base.files() {
+            let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            // The weights and the list of their shards are written anew, and so is what the base says of its use; what it was trained
+            // on is not what this one was.
+            let weights = name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json");
+            if weights || name == SIDECAR || name == TRAINING_DATA || self.replaced.contains_key(file) {
+                continue;
+            }
+            let (from, to) = (self.base.dir().join(file), dir.join(file));
+            create_parent(&to)?;
+            std::fs::copy(&from, &to).map_err(Error::io("copy", &from))?;
+        }
+        for (file, content) in self.replaced {
+            if let Some(content) = content {
+                create_parent(&dir.join(file))?;
+                write(&dir.join(file), content)?;
+            }
+        }
+        let (dense, own): (Vec<_>, Vec<_>) =
+            tensors("", parameters, &parameters.values).into_iter().partition(|(name, _)| name == DENSE);
+        self.write_weights(&dir.join(weights).join(WEIGHTS), own)?;
+        if !dense.is_empty() {
+            let named = dense.into_iter().map(|(_, tensor)| ("linear.weight".to_string(), tensor)).collect();
+            self.write_weights(&dir.join(DENSE_FOLDER).join(WEIGHTS), named)?;
+        }
+        write(&dir.join(SIDECAR), format!("{:#}\n", self.sidecar()).as_bytes())?;
+        write(&dir.join("README.md"), card.as_bytes())
     }
-    std::fs::create_dir_all(dir.join(weights)).map_err(Error::io("create the folder", dir))?;
-    write_tensors(
-        &dir.join(weights).join("model.safetensors"),
-        tensors("", parameters, &parameters.values),
-        HashMap::new(),
-    )?;
-    let sidecar = json!({ "rule": rule_in_words(rule), "max_tokens": max_tokens, "special_tokens": false });
-    write(&dir.join(SIDECAR), format!("{sidecar:#}\n").as_bytes())?;
-    write(&dir.join("README.md"), card.as_bytes())
+
+    fn write_weights(&self, path: &Path, tensors: Vec<(String, Tensor<'_>)>) -> Result<()> {
+        create_parent(path)?;
+        let tensors = match self.shape.weights {
+            StoredWeights::F32 => tensors,
+            StoredWeights::I8 => tensors.into_iter().flat_map(|(name, tensor)| tensor.quantized(name)).collect(),
+        };
+        // Loaders in Python refuse files that do not say what they were saved by.
+        write_tensors(path, tensors, HashMap::from([("format".to_string(), "pt".to_string())]))
+    }
+
+    fn sidecar(&self) -> Value {
+        // Texts to be ranked may be longer than those of training.
+        let max_tokens = self.base.default_settings().max_tokens;
+        let rule = rule_in_words(self.rule);
+        let mut sidecar = json!({ "rule": rule, "max_tokens": max_tokens, "special_tokens": false });
+        if self.shape.precision != Precision::F32 {
+            sidecar["precision"] = self.shape.precision.to_string().into();
+        }
+        sidecar
+    }
+}
+
+fn create_parent(path: &Path) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    std::fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))
 }
 
 /// A rule as a sidecar says it.
@@ -120,14 +163,15 @@ pub(crate) fn read_state(path: &Path, key: &str, parameters: &Parameters) -> Res
     Ok(Some((part("parameters.")?, moments, number("step")?)))
 }
 
-fn tensors<'v>(prefix: &str, parameters: &Parameters, values: &'v [Vec<f32>]) -> Vec<(String, Floats<'v>)> {
+fn tensors<'v>(prefix: &str, parameters: &Parameters, values: &'v [Vec<f32>]) -> Vec<(String, Tensor<'v>)> {
     let named = parameters.names.iter().zip(&parameters.shapes).zip(values);
-    named.map(|((name, shape), values)| (format!("{prefix}{name}"), Floats { shape: shape.clone(), values })).collect()
+    let tensor =
+        |shape: &Vec<usize>, values: &'v Vec<f32>| Tensor { shape: shape.clone(), numbers: Numbers::F32(values) };
+    named.map(|((name, shape), values)| (format!("{prefix}{name}"), tensor(shape, values))).collect()
 }
 
-fn write_tensors(path: &Path, tensors: Vec<(String, Floats<'_>)>, metadata: HashMap<String, String>) -> Result<()> {
-    let metadata = (!metadata.is_empty()).then_some(metadata);
-    let bytes = safetensors::serialize(tensors, metadata)
+fn write_tensors(path: &Path, tensors: Vec<(String, Tensor<'_>)>, metadata: HashMap<String, String>) -> Result<()> {
+    let bytes = safetensors::serialize(tensors, Some(metadata))
         .map_err(|error| Error::io("write", path)(std::io::Error::other(error)))?;
     write(path, &bytes)
 }
@@ -136,14 +180,43 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     crate::workbench::write_file(path, bytes)
 }
 
-struct Floats<'v> {
+/// A tensor to be written.
+struct Tensor<'v> {
     shape: Vec<usize>,
-    values: &'v [f32],
+    numbers: Numbers<'v>,
 }
 
-impl View for Floats<'_> {
+enum Numbers<'v> {
+    F32(&'v [f32]),
+    Owned(Vec<f32>),
+    I8(Vec<u8>),
+}
+
+impl<'v> Tensor<'v> {
+    /// A matrix as whole numbers of 8 bits with the scales of its rows; anything else as it is.
+    fn quantized(self, name: String) -> Vec<(String, Tensor<'v>)> {
+        let Numbers::F32(values) = self.numbers else { return vec![(name, self)] };
+        let &[rows, width] = self.shape.as_slice() else { return vec![(name, self)] };
+        let (mut scales, mut numbers) = (Vec::with_capacity(rows), Vec::with_capacity(values.len()));
+        for row in values.chunks_exact(width.max(1)) {
+            let largest = row.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+            let scale = largest / f32::from(i8::MAX);
+            let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+            numbers.extend(row.iter().map(|value| ((value * inverse).round() as i8).to_le_bytes()[0]));
+            scales.push(scale);
+        }
+        let of_scales = Tensor { shape: vec![rows], numbers: Numbers::Owned(scales) };
+        let of_numbers = Tensor { shape: self.shape, numbers: Numbers::I8(numbers) };
+        vec![(format!("{name}{SCALE}"), of_scales), (name, of_numbers)]
+    }
+}
+
+impl View for Tensor<'_> {
     fn dtype(&self) -> Dtype {
-        Dtype::F32
+        match self.numbers {
+            Numbers::I8(_) => Dtype::I8,
+            Numbers::F32(_) | Numbers::Owned(_) => Dtype::F32,
+        }
     }
 
     fn shape(&self) -> &[usize] {
@@ -151,10 +224,19 @@ impl View for Floats<'_> {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        self.values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>().into()
+        let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>().into();
+        match &self.numbers {
+            Numbers::F32(values) => bytes(values),
+            Numbers::Owned(values) => bytes(values),
+            Numbers::I8(numbers) => numbers.into(),
+        }
     }
 
     fn data_len(&self) -> usize {
-        self.values.len() * 4
+        match &self.numbers {
+            Numbers::F32(values) => values.len() * 4,
+            Numbers::Owned(values) => values.len() * 4,
+            Numbers::I8(numbers) => numbers.len(),
+        }
     }
 }

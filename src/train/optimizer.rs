@@ -5,6 +5,9 @@
 
 use super::transformer::{Gradients, Parameters};
 
+/// How many times faster the linear layer behind the transformer learns than what is before it, which was trained before.
+const DENSE_PACE: f64 = 5.0;
+
 /// What AdamW is given, but for the learning rate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamW {
@@ -51,12 +54,15 @@ impl AdamW {
     ) {
         moments.steps += 1;
         let step = self.at(moments.steps, learning_rate);
+        let dense_step = self.at(moments.steps, learning_rate * DENSE_PACE);
+        let dense_at = gradients.dense_at;
         let Moments { first, second, .. } = moments;
         let (values, shapes) = (&mut parameters.values, &parameters.shapes);
         gradients.each_stretch(|at, start, gradient| {
+            let (step, pace) = if dense_at == Some(at) { (&dense_step, DENSE_PACE) } else { (&step, 1.0) };
             // Biases and layer norms are vectors.
             let decays = shapes.get(at).is_some_and(|shape| shape.len() > 1);
-            let keep = if decays { (1.0 - learning_rate * self.weight_decay) as f32 } else { 1.0 };
+            let keep = if decays { (1.0 - learning_rate * pace * self.weight_decay) as f32 } else { 1.0 };
             let range = start..start + gradient.len();
             let (values, first, second) =
                 (&mut values[at][range.clone()], &mut first[at][range.clone()], &mut second[at][range]);

@@ -1,26 +1,39 @@
 //! A training run in a folder: steps, validation, states to go on from, and at the end the model.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::config::TrainingConfig;
 use super::corpus::Corpus;
-use super::model_files::{read_state, write_model, write_state};
+use super::curves;
+use super::model_files::{ModelFiles, read_state, write_state};
+use super::shape::StoredWeights;
 use super::sources::{Sources, fingerprint};
-use super::trainer::{StepReport, Trainer};
+use super::trainer::{StepReport, Trainer, TrainingOptions};
 use super::transformer::Parameters;
 use crate::encoder::{Checkpoint, Encoder};
 use crate::error::{Error, Result};
 use crate::monitor::{Monitor, Stage};
 use crate::ontology::Forms;
-use crate::workbench::{Data, Evaluation, Metric, Resampling, Selection, SetName, Split, Summary, System};
+use crate::workbench::{Data, Evaluation, Metric, Resampling, Selection, SetName, Split, Summary, System, write_file};
 
 /// Steps between two states.
 const STATE_EVERY: u64 = 50;
 const STATE: &str = "state.safetensors";
 const LOG: &str = "log.json";
+const CURVES: &str = "curves.svg";
+
+/// What is owed for what was learned from.
+const ATTRIBUTIONS: [(&str, &str); 2] = [
+    ("esco", "This service uses the ESCO classification of the European Commission. "),
+    (
+        "onet",
+        "This product includes information from the O*NET Database by the U.S. Department of Labor, Employment and Training \
+         Administration (USDOL/ETA), used under the CC BY 4.0 license. ",
+    ),
+];
 
 /// A value of the model on the way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -139,7 +152,7 @@ impl<'a> TrainingRun<'a> {
         }
         let (steps, every) = (self.config.optimizer.steps, self.config.validation.every);
         if self.log.validations.is_empty() {
-            self.validate(0.0, monitor, on)?;
+            self.validate_base(monitor, on)?;
         }
         while self.trainer.steps_taken() < steps {
             if let Err(cancelled) = monitor.check() {
@@ -192,28 +205,44 @@ impl<'a> TrainingRun<'a> {
         }
         let best = best.unwrap_or(Validation { step: 0, share: 1.0, sets: Vec::new(), value: 0.0 });
         let parameters = self.start.interpolated(self.trainer.parameters(), best.share);
-        self.write_model(&self.out.join("model"), &parameters, &self.card(&best))?;
+        self.model_files().write(&self.out.join("model"), &parameters, &self.card(&best))?;
         self.save_log()?;
         Ok(best)
     }
 
-    /// Judges the mix of the base and what was trained, and notes it.
+    /// Judges the base as it is, by the rule of the run.
+    fn validate_base(&mut self, monitor: &Monitor, on: &mut dyn FnMut(TrainingEvent<'_>)) -> Result<Validation> {
+        let encoder = Encoder::from_checkpoint(self.base.clone(), self.base.default_settings())?;
+        self.judge(0.0, &encoder, monitor, on)
+    }
+
+    /// Judges the mix of what the run began with and what was trained, and notes it.
     fn validate(&mut self, share: f32, monitor: &Monitor, on: &mut dyn FnMut(TrainingEvent<'_>)) -> Result<Validation> {
         let step = self.trainer.steps_taken();
         if let Some(known) = self.log.validations.iter().find(|known| known.step == step && known.share == share) {
             return Ok(known.clone());
         }
-        let scratch = tempfile::Builder::new().prefix("validation-").tempdir_in(&self.out);
-        let scratch = scratch.map_err(Error::io("create a folder in", &self.out))?;
+        let scratch = self.scratch()?;
         let model = scratch.path().join("model");
         let parameters = self.start.interpolated(self.trainer.parameters(), share);
-        self.write_model(&model, &parameters, "")?;
-        let encoder = Encoder::open(&model)?;
+        self.model_files().write(&model, &parameters, "")?;
+        self.judge(share, &Encoder::open(&model)?, monitor, on)
+    }
+
+    fn judge(
+        &mut self,
+        share: f32,
+        encoder: &Encoder,
+        monitor: &Monitor,
+        on: &mut dyn FnMut(TrainingEvent<'_>),
+    ) -> Result<Validation> {
+        let scratch = self.scratch()?;
         let sets: Vec<SetName> = self.config.validation.sets.iter().map(|set| set.parse()).collect::<Result<_>>()?;
-        let system = System::LateInteraction { rule: None, forms: Forms::Preferred };
+        let rule = self.trainer.options().objective.rule;
+        let system = System::LateInteraction { rule: Some(rule), forms: Forms::Preferred };
         let selection = Selection { split: Split::Validation, held_out: true };
         let judged = Evaluation::new(self.data, scratch.path().join("results"))
-            .encoder(&encoder)
+            .encoder(encoder)
             .systems(vec![system])
             .sets(&sets)
             .selection(selection)
@@ -223,18 +252,23 @@ impl<'a> TrainingRun<'a> {
         let value =
             summary.all.first().and_then(|all| all.estimates.first()).map_or(0.0, |(_, estimate)| estimate.value);
         let of = |set: &crate::workbench::SetSummary| Some((set.set.clone(), set.estimates.first()?.1.value));
-        let validation = Validation { step, share, sets: summary.sets.iter().filter_map(of).collect(), value };
+        let sets = summary.sets.iter().filter_map(of).collect();
+        let validation = Validation { step: self.trainer.steps_taken(), share, sets, value };
         self.log.validations.push(validation.clone());
         self.save_log()?;
         on(TrainingEvent::Validated(&validation));
         Ok(validation)
     }
 
-    fn write_model(&self, dir: &Path, parameters: &Parameters, card: &str) -> Result<()> {
-        let options = self.trainer.options();
-        // Texts to be ranked may be longer than those of training.
-        let max_tokens = self.base.default_settings().max_tokens;
-        write_model(dir, self.base, parameters, options.objective.rule, max_tokens, card)
+    /// A folder in the run's that goes when it is let go.
+    fn scratch(&self) -> Result<tempfile::TempDir> {
+        let scratch = tempfile::Builder::new().prefix("validation-").tempdir_in(&self.out);
+        scratch.map_err(Error::io("create a folder in", &self.out))
+    }
+
+    fn model_files(&self) -> ModelFiles<'_> {
+        let TrainingOptions { shape, objective, .. } = self.trainer.options();
+        ModelFiles { base: self.base, replaced: self.trainer.files(), shape, rule: objective.rule }
     }
 
     fn save(&self) -> Result<()> {
@@ -246,7 +280,31 @@ impl<'a> TrainingRun<'a> {
     fn save_log(&self) -> Result<()> {
         let path = self.out.join(LOG);
         let text = serde_json::to_vec(&self.log).map_err(|error| Error::io("write", &path)(error.into()))?;
-        crate::workbench::write_file(&path, &text)
+        write_file(&path, &text)?;
+        write_file(&self.out.join(CURVES), curves::render(&self.log).as_bytes())
+    }
+
+    /// What the model is beside the base, for its card; nothing where it is as the base.
+    fn card_of_shape(&self) -> String {
+        let TrainingOptions { shape, distillation, .. } = self.trainer.options();
+        let (config, n) = (&self.trainer.parameters().config, self.base.layers());
+        let mut said = Vec::new();
+        if !shape.layers.is_empty() {
+            said.push(format!("began with layers {:?} of the base's {n}", shape.layers));
+        }
+        if shape.vocabulary > 0 {
+            said.push(format!("has {} pieces of its vocabulary", config.vocab_size));
+        }
+        if shape.dim > 0 {
+            said.push(format!("makes rows of {} values", shape.dim));
+        }
+        if *distillation > 0.0 {
+            said.push("learned to make token rows that point where the base's do".to_string());
+        }
+        if shape.weights == StoredWeights::I8 {
+            said.push("has weights of 8 bits".to_string());
+        }
+        if said.is_empty() { String::new() } else { format!("It {}.\n\n", said.join(", ")) }
     }
 
     /// The model card.
@@ -281,6 +339,7 @@ impl<'a> TrainingRun<'a> {
             100.0 * best.share,
             self.base.fingerprint(&self.base.default_settings())
         );
+        card.push_str(&self.card_of_shape());
         card.push_str("| validation MAP, % | base | this |\n|---|---|---|\n");
         let base = self.log.validations.first();
         for (set, value) in &best.sets {
@@ -290,10 +349,12 @@ impl<'a> TrainingRun<'a> {
         }
         let before = base.map_or(0.0, |base| base.value);
         let _ = writeln!(card, "| mean over tasks | {:.2} | {:.2} |\n", 100.0 * before, 100.0 * best.value);
-        card.push_str(
-            "This service uses the ESCO classification of the European Commission. The base model's licence applies to the weights.\n\n\
-             Configuration:\n\n```toml\n",
-        );
+        for (ontology, attribution) in ATTRIBUTIONS {
+            if self.sources.releases.iter().any(|release| release.starts_with(ontology)) {
+                card.push_str(attribution);
+            }
+        }
+        card.push_str("The base model's licence applies to the weights.\n\nConfiguration:\n\n```toml\n");
         card.push_str(&self.config.to_toml());
         card.push_str("```\n");
         card

@@ -22,6 +22,11 @@ impl TokenRows {
         Self { dim: other.dim, values: vec![0.0; other.values.len()], starts: other.starts.clone() }
     }
 
+    /// Other rows of the same texts, as many of each, of `dim` values.
+    pub(super) fn with_values(&self, dim: usize, values: Vec<f32>) -> Self {
+        Self { dim: dim.max(1), values, starts: self.starts.clone() }
+    }
+
     /// Adds a text by its rows, of which a surplus that is no whole row is left out.
     pub fn push(&mut self, rows: &[f32]) {
         let whole = rows.len() / self.dim * self.dim;

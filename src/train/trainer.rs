@@ -3,9 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::corpus::Corpus;
-use super::objective::{Edges, MIN_TEMPERATURE, Objective};
+use super::objective::{Edges, MIN_TEMPERATURE, Objective, imitate};
 use super::optimizer::{AdamW, Moments, Schedule, clip};
 use super::sampler::{Graph, Sampler};
+use super::shape::ModelShape;
+use super::start::{ReplacedFiles, Start, start};
+use super::teacher::Teacher;
 use super::token_rows::TokenRows;
 use super::trainee::Trainee;
 use super::transformer::{Gradients, Parameters};
@@ -39,6 +42,10 @@ pub struct TrainingOptions {
     pub optimizer: AdamW,
     /// The largest norm of a gradient.
     pub clip: f64,
+    /// The model that is trained.
+    pub shape: ModelShape,
+    /// What the distance of token rows from the base's counts, 1 − cosine in the mean over rows: the base teaches. 0 for nothing.
+    pub distillation: f32,
     /// Tokens of a text, special ones included.
     pub max_tokens: usize,
     /// Bytes that may be kept between forward and backward; beyond, forward is repeated.
@@ -81,6 +88,12 @@ impl TrainingOptions {
             ),
             ("clip", self.clip > 0.0, "above 0", self.clip.to_string()),
             ("graphs", !self.terms.is_empty(), "at least one", "none".to_string()),
+            (
+                "distillation",
+                self.distillation >= 0.0 && self.distillation.is_finite(),
+                "at least 0",
+                self.distillation.to_string(),
+            ),
             ("max_tokens", self.max_tokens > 2, "more than 2", self.max_tokens.to_string()),
         ];
         for term in &self.terms {
@@ -114,6 +127,8 @@ pub struct StepReport {
     pub loss: f64,
     /// The loss of each graph of the batch, before its weight.
     pub losses: Vec<(Graph, f64)>,
+    /// The distance from the base's token rows, before its weight; 0 without distillation.
+    pub distance: f64,
     /// The norm of the gradient before it was clipped.
     pub gradient_norm: f64,
     /// The learning rate.
@@ -132,6 +147,8 @@ pub struct Trainer {
     corpus: Corpus,
     options: TrainingOptions,
     trainee: Trainee,
+    teacher: Option<Teacher>,
+    files: ReplacedFiles,
     gradients: Gradients,
     moments: Moments,
     step: u64,
@@ -141,8 +158,8 @@ impl Trainer {
     /// Begins with a checkpoint.
     ///
     /// # Errors
-    /// [`Error::InvalidOption`] for options out of their range or a corpus without skills; [`Error::Encoder`] for a checkpoint that is not
-    /// a plain transformer of a family that is trained.
+    /// [`Error::InvalidOption`] for options out of their range, a shape that the base does not have, or a corpus without skills;
+    /// [`Error::Encoder`] for a checkpoint that is not a plain transformer of a family that is trained.
     pub fn new(base: &Checkpoint, corpus: Corpus, options: TrainingOptions) -> Result<Self> {
         options.validate()?;
         if corpus.skills.is_empty() {
@@ -152,9 +169,19 @@ impl Trainer {
                 got: "none".to_string(),
             });
         }
-        let trainee = Trainee::read(base, options.max_tokens, options.memory)?;
+        let max_tokens = options.max_tokens.min(base.max_positions());
+        let Start { parameters, tokenizer, files } = start(base, &options.shape, &corpus, max_tokens)?;
+        let teacher = match options.distillation > 0.0 {
+            false => None,
+            // The linear layer begins with the axes that the teacher's rows are shortened to.
+            true => Some(match parameters.dense() {
+                None => Teacher::open(base, max_tokens)?,
+                Some((dim, axes)) => Teacher::open(base, max_tokens)?.along(axes.to_vec(), dim),
+            }),
+        };
+        let trainee = Trainee::new(parameters, tokenizer, max_tokens, options.memory);
         let (gradients, moments) = (Gradients::new(&trainee.parameters), Moments::new(&trainee.parameters));
-        Ok(Self { corpus, options, trainee, gradients, moments, step: 0 })
+        Ok(Self { corpus, options, trainee, teacher, files, gradients, moments, step: 0 })
     }
 
     /// The options.
@@ -174,6 +201,11 @@ impl Trainer {
 
     pub(crate) fn parameters(&self) -> &Parameters {
         &self.trainee.parameters
+    }
+
+    /// The files of a model directory that are other than the base's, but for the weights.
+    pub(crate) fn files(&self) -> &ReplacedFiles {
+        &self.files
     }
 
     pub(crate) fn state(&self) -> (&Parameters, &Moments, u64) {
@@ -196,8 +228,8 @@ impl Trainer {
         let mut times = [Duration::ZERO; 4];
         let rows = timed(&mut times[0], || self.trainee.rows(&tokens));
         let mut by_rows = TokenRows::zeros_like(&rows);
-        let (mut loss, mut losses) = (0.0, Vec::new());
-        timed(&mut times[1], || {
+        let (mut loss, mut losses, mut distance) = (0.0, Vec::new(), 0.0);
+        timed(&mut times[1], || -> Result<()> {
             for graph in &batch.graphs {
                 let Some(term) = self.options.terms.iter().find(|term| term.graph == graph.graph) else { continue };
                 let edges = Edges {
@@ -207,11 +239,21 @@ impl Trainer {
                     temperature: term.temperature,
                     weight: term.weight,
                 };
+                if term.weight == 0.0 {
+                    continue;
+                }
                 let of_graph = self.options.objective.add(&rows, &edges, &mut by_rows);
                 loss += of_graph;
                 losses.push((graph.graph, of_graph / f64::from(term.weight).max(1e-30)));
             }
-        });
+            if let Some(teacher) = &self.teacher {
+                let targets = teacher.targets(&batch.texts, &self.trainee.spans(&batch.texts)?)?;
+                let weighted = imitate(&rows, &targets, self.options.distillation, &mut by_rows);
+                loss += weighted;
+                distance = weighted / f64::from(self.options.distillation);
+            }
+            Ok(())
+        })?;
         self.gradients.clear();
         timed(&mut times[2], || self.trainee.add_gradients(&tokens, &by_rows, &mut self.gradients));
         let learning_rate = self.options.schedule.at(self.step);
@@ -225,6 +267,7 @@ impl Trainer {
             step: self.step,
             loss,
             losses,
+            distance,
             gradient_norm,
             learning_rate,
             texts: batch.texts.len(),

@@ -65,6 +65,8 @@ pub use loaders::read_sentences;
 pub use loaders::{Loaded, Selection};
 pub use metrics::Metric;
 pub use record::{Head, JudgedSystem, Record, Seconds};
+#[cfg(feature = "train")]
+pub(crate) use report::chart;
 pub use report::{Cell, Column, Report, Row, Table};
 pub use run::{JudgedEncoder, Missing, Run, RunHead};
 pub use summary::{Estimate, MacroSummary, SetSummary, Summary};

@@ -96,6 +96,37 @@ fn quickstart_goes_from_nothing_to_rankings() {
 }
 
 #[test]
+fn without_an_encoder_the_one_that_is_built_in_is_used() {
+    let (cache, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // Nothing is fetched, and nothing is left in the folder for temporary files.
+    let temporary = folder.path().join("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    let run = |args: &[&str]| {
+        let output = offline(cache.path()).args(args).env("TMPDIR", &temporary).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", stderr(&output));
+        stdout(&output)
+    };
+    let text = run(&["quickstart"]);
+    for part in ["uwe-mini-en", "built in", "init esco.index\n", "561 concepts"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let index = folder.path().join("work.index").display().to_string();
+    assert!(run(&["init", &index]).contains("uwe-mini-en"));
+    let info: serde_json::Value = serde_json::from_str(&run(&["encoder", "info", "--json"])).unwrap();
+    assert_eq!((&info["name"], &info["dim"]), (&"uwe-mini-en".into(), &128.into()));
+    assert_eq!(
+        info,
+        serde_json::from_str::<serde_json::Value>(&run(&["encoder", "info", "built-in", "--json"])).unwrap()
+    );
+    // An index of another encoder comes to it by re-indexing.
+    let other = folder.path().join("other.index").display().to_string();
+    run(&["init", &other, "--encoder", &tiny()]);
+    assert!(run(&["reindex", &other]).contains("uwe-mini-en"));
+    assert!(run(&["reindex", &index]).contains("unchanged"));
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);
+}
+
+#[test]
 fn quickstart_uses_the_folder_it_is_given_and_spoils_none() {
     let cache = tempfile::tempdir().unwrap();
     let index = cache.path().join("mine.index");

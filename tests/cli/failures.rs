@@ -15,7 +15,6 @@ fn what_is_not_understood_has_status_2() {
     assert!(rank(&[]).contains("--matrices"));
     assert!(fails(2, &["rank", index, "esco/skill", "x"]).contains("ONTOLOGY/KIND/LANGUAGE"));
     fails(2, &["frobnicate"]);
-    fails(2, &["init", "/nowhere/i"]);
     fails(2, &["init", "/nowhere/i", "--declare", "name"]);
     fails(2, &["encoder", "fetch", "../elsewhere"]);
 }

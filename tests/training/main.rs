@@ -9,3 +9,4 @@ mod data_folder;
 
 mod leakage;
 mod runs;
+mod smaller;

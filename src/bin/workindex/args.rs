@@ -12,8 +12,7 @@ use crate::{compare, eval, score};
 
 const EXAMPLES: &str = "\
 Examples:
-  workindex encoder fetch all-MiniLM-L6-v2
-  workindex init work.index --encoder ~/.cache/workindex/encoders/all-MiniLM-L6-v2
+  workindex init work.index
   workindex ingest esco work.index 'ESCO dataset - v1.1.1 - classification - en - csv.zip' \\
                                    'ESCO dataset - v1.1.1 - relations - csv.zip'
   workindex rank work.index esco/skill/en 'Senior data engineer'

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use workindex::{DeclaredEncoder, WorkIndex};
 
 use crate::console::{Console, print};
+use crate::encoder::Choice;
 use crate::failure::Outcome;
 use crate::settings::Settings;
 use crate::units;
 
 const EXAMPLES: &str = "\
 Examples:
+  workindex init work.index                                     # with the encoder that is built in
   workindex init work.index --encoder ~/.cache/workindex/encoders/all-MiniLM-L6-v2
   workindex init work.index --encoder my-model --max-tokens 128
   workindex init ours.index --declare house-model-7 --dim 128   # token matrices come from elsewhere";
@@ -31,11 +33,12 @@ pub struct Args {
 }
 
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 struct Which {
-    /// A model directory in the sentence-transformers layout: config.json, tokenizer.json, model.safetensors.
+    /// A model directory in the sentence-transformers layout: config.json, tokenizer.json, model.safetensors. [default: built-in, the
+    /// encoder that this program comes with]
     #[arg(long, value_name = "MODEL_DIR")]
-    encoder: Option<PathBuf>,
+    encoder: Option<Choice>,
     /// Instead: the name of an encoder that runs elsewhere. Such an index takes token matrices only (`--matrices`).
     #[arg(
         long,
@@ -48,15 +51,13 @@ struct Which {
 
 pub fn run(args: &Args, console: &Console) -> Outcome {
     match (&args.which.encoder, &args.which.declare) {
-        (Some(dir), _) => with_encoder(args, dir, console),
         (None, Some(name)) => declared(args, name),
-        // One of the two is required.
-        (None, None) => Ok(()),
+        (encoder, _) => with_encoder(args, encoder.as_ref().unwrap_or(&Choice::BuiltIn), console),
     }
 }
 
-fn with_encoder(args: &Args, dir: &std::path::Path, console: &Console) -> Outcome {
-    let encoder = args.settings.open(dir, console)?;
+fn with_encoder(args: &Args, encoder: &Choice, console: &Console) -> Outcome {
+    let encoder = args.settings.open(encoder, console)?;
     console.check()?;
     WorkIndex::create(&args.index, &encoder)?.commit()?;
     let tokens = encoder.settings().max_tokens;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use workindex::{Backend, Encoder, ReindexOptions, ReindexReport, WorkIndex};
 
 use crate::console::{Console, print};
+use crate::encoder::{BUILT_IN, Choice};
 use crate::failure::Outcome;
 use crate::settings::{Means, Settings};
 use crate::{info, json, units};
@@ -26,9 +27,9 @@ Example:
 pub struct Args {
     /// The index.
     index: PathBuf,
-    /// The new encoder: a model directory in the sentence-transformers layout.
-    #[arg(long, value_name = "MODEL_DIR")]
-    encoder: PathBuf,
+    /// The new encoder: a model directory in the sentence-transformers layout; `built-in` for the one that this program comes with.
+    #[arg(long, value_name = "MODEL_DIR", default_value = BUILT_IN)]
+    encoder: Choice,
     #[command(flatten)]
     settings: Settings,
     #[command(flatten)]

@@ -7,6 +7,7 @@ use workindex::workbench::{Target, TargetIndex};
 use workindex::{Encoder, Forms, Kind};
 
 use crate::console::Console;
+use crate::encoder::{BUILT_IN, Choice};
 use crate::eval::on_threads;
 use crate::failure::{Failure, Outcome};
 use crate::file;
@@ -28,9 +29,9 @@ in which the encoder finds nothing to embed, score -1 with everything.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The encoder: a model directory in the sentence-transformers layout.
-    #[arg(long, value_name = "MODEL_DIR")]
-    encoder: PathBuf,
+    /// The encoder: a model directory in the sentence-transformers layout; `built-in` for the one that this program comes with.
+    #[arg(long, value_name = "MODEL_DIR", default_value = BUILT_IN)]
+    encoder: Choice,
     /// The file of the queries.
     #[arg(long, value_name = "F")]
     queries: PathBuf,

@@ -1,10 +1,9 @@
 //! What is chosen about an encoder when an index is made or re-indexed, and about embedding.
 
-use std::path::Path;
-
-use workindex::{Backend, Checkpoint, Encoder, EncoderSettings, Precision};
+use workindex::{Backend, Encoder, EncoderSettings, Precision};
 
 use crate::console::Console;
+use crate::encoder::Choice;
 use crate::failure::Outcome;
 use crate::units;
 
@@ -54,9 +53,9 @@ impl From<PrecisionArg> for Precision {
 }
 
 impl Settings {
-    /// Loads the model in a directory with these settings; what is not said is as the model has it.
-    pub fn open(&self, dir: &Path, console: &Console) -> Outcome<Encoder> {
-        let checkpoint = Checkpoint::open(dir)?;
+    /// Loads a model with these settings; what is not said is as the model has it.
+    pub fn open(&self, encoder: &Choice, console: &Console) -> Outcome<Encoder> {
+        let checkpoint = encoder.checkpoint()?;
         let default = checkpoint.default_settings();
         let max_tokens = self.max_tokens.unwrap_or(default.max_tokens);
         let special_tokens = self.keep_special_tokens || default.special_tokens;

@@ -64,8 +64,10 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
         TrainingEvent::Step(report) => {
             seconds += report.times.iter().map(|time| time.as_secs_f64()).sum::<f64>();
             if (report.step + 1).is_multiple_of(10) {
+                let distance =
+                    if report.distance > 0.0 { format!(", distance {:.4}", report.distance) } else { String::new() };
                 console.note(format_args!(
-                    "step {}: loss {:.3}, norm {:.2}, {} texts, {} tokens, {:.2} s a step",
+                    "step {}: loss {:.3}{distance}, norm {:.2}, {} texts, {} tokens, {:.2} s a step",
                     report.step + 1,
                     report.loss,
                     report.gradient_norm,

@@ -8,7 +8,8 @@
 //!     "kinds": {"occupation": "anchor", "skill": "positive", "*": "positive"}
 //!   },
 //!   "max_tokens": 48,
-//!   "special_tokens": false
+//!   "special_tokens": false,
+//!   "precision": "bf16"
 //! }
 //! ```
 //!
@@ -20,7 +21,7 @@
 //!   object with `head`, and `prompt` (the text itself) or `prompt_name`. What is left out is as without a sidecar. Where
 //!   queries are on a side that concepts of some kind are on too, a query that is said to be of a kind is embedded like its
 //!   concepts.
-//! * `max_tokens`, `special_tokens`: the [`EncoderSettings`](crate::EncoderSettings) where none are given.
+//! * `max_tokens`, `special_tokens`, `precision` (`f32` or `bf16`): the [`EncoderSettings`](crate::EncoderSettings) where none are given.
 //!
 //! The file is one of the model's: the fingerprint covers it.
 
@@ -34,6 +35,7 @@ use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::encoder::files::{encoder_error, read_json};
+use crate::encoder::settings::Precision;
 use crate::error::Result;
 
 const FILE: &str = "workindex.json";
@@ -49,6 +51,7 @@ pub(crate) struct Sidecar {
     pub kinds: BTreeMap<String, SideChoice>,
     pub max_tokens: Option<usize>,
     pub special_tokens: Option<bool>,
+    pub precision: Option<Precision>,
 }
 
 /// A scoring rule in words; encoders know nothing of scoring.
@@ -112,6 +115,7 @@ struct File {
     sides: Option<SidesFile>,
     max_tokens: Option<Value>,
     special_tokens: Option<Value>,
+    precision: Option<Value>,
 }
 
 #[derive(Deserialize, Default)]
@@ -149,6 +153,7 @@ impl Sidecar {
             kinds: kinds.into_iter().flatten().collect(),
             max_tokens: field(&path, "max_tokens", file.max_tokens)?,
             special_tokens: field(&path, "special_tokens", file.special_tokens)?,
+            precision: field(&path, "precision", file.precision)?,
             path,
         };
         if sidecar.max_tokens == Some(0) {
@@ -216,7 +221,7 @@ mod tests {
     fn everything_is_read_and_everything_is_optional() {
         assert_eq!(Sidecar { path: PathBuf::new(), ..read("{}").unwrap() }, Sidecar::default());
         let sidecar = read(
-            r#"{"rule":{"interaction":"context_match","temperature":0.5},"max_tokens":48,"special_tokens":true,
+            r#"{"rule":{"interaction":"context_match","temperature":0.5},"max_tokens":48,"special_tokens":true,"precision":"bf16",
                 "sides":{"query":{"head":"a","prompt":"p"},"kinds":{"skill":"b"}}}"#,
         )
         .unwrap();
@@ -224,6 +229,7 @@ mod tests {
         assert_eq!((rule.interaction, rule.temperature), (Some(InteractionWord::ContextMatch), Some(0.5)));
         assert_eq!((rule.direction, rule.weights), (None, None));
         assert_eq!((sidecar.max_tokens, sidecar.special_tokens), (Some(48), Some(true)));
+        assert_eq!(sidecar.precision, Some(Precision::Bf16));
         let parts = SideParts { head: Some("a".into()), prompt: Some("p".into()), prompt_name: None };
         assert_eq!(sidecar.query, Some(SideChoice::Parts(parts)));
         assert_eq!(sidecar.kinds["skill"], SideChoice::Named("b".into()));
@@ -241,6 +247,7 @@ mod tests {
             (r#"{"max_tokens":0}"#, "max_tokens"),
             (r#"{"max_tokens":-3}"#, "max_tokens"),
             (r#"{"special_tokens":"yes"}"#, "special_tokens"),
+            (r#"{"precision":"i4"}"#, "precision"),
             (r#"{"sides":{"documents":"a"}}"#, "`documents`"),
             (r#"{"sides":{"query":7}}"#, "sides.query"),
             (r#"{"sides":{"kinds":{"skill":{"heads":"a"}}}}"#, "sides.kinds.skill"),

@@ -20,6 +20,9 @@ const SINGLE: &str = "model.safetensors";
 /// What names the files where there are several.
 const INDEX: &str = "model.safetensors.index.json";
 
+/// What a name ends with that has the scales of a tensor of I8.
+pub(crate) const SCALE: &str = ".scale";
+
 /// The safetensors files of one model (or one module), memory-mapped.
 pub(crate) struct WeightFiles {
     /// What errors about the whole name: the file, or the index of the shards.
@@ -98,17 +101,35 @@ impl WeightFiles {
         self.find(name).is_some()
     }
 
-    /// The tensor of that name, proven to have this shape and to be F32, F16 or BF16. Its values are not looked at.
+    /// The tensor of that name, proven to have this shape and to be F32, F16 or BF16; or I8, with an F32 tensor of the same name and
+    /// [`SCALE`] that has a number for each row. Its values are not looked at.
     ///
     /// # Errors
-    /// [`Error::Tensor`] when there is none or it has another shape or type.
+    /// [`Error::Tensor`] when there is none or it has another shape or type; of I8, when its scales are not there or not finite.
     pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<RawTensor> {
+        let tensor = self.numbers(name, shape)?;
+        if tensor.float_type != FloatType::I8 {
+            return Ok(tensor);
+        }
+        let scales = self.numbers(&format!("{name}{SCALE}"), shape.get(..1).unwrap_or_default())?;
+        if scales.float_type == FloatType::I8 {
+            return Err(scales.error("I8"));
+        }
+        let values = scales.to_f32()?;
+        match values.iter().all(|scale| (scale * f32::from(i8::MIN)).is_finite()) {
+            true => Ok(RawTensor { scales: Some(values.into()), ..tensor }),
+            false => Err(scales.error("values beyond those that f32 holds 128 times of")),
+        }
+    }
+
+    fn numbers(&self, name: &str, shape: &[usize]) -> Result<RawTensor> {
         let found = self.find(name).and_then(|(file, entry)| self.files.get(*file).map(|file| (file, entry)));
         let (file, entry) = found.ok_or_else(|| tensor_error(&self.origin, name, shape, "none of that name"))?;
         let float_type = match entry.dtype {
             Dtype::F32 => Some(FloatType::F32),
             Dtype::F16 => Some(FloatType::F16),
             Dtype::BF16 => Some(FloatType::BF16),
+            Dtype::I8 => Some(FloatType::I8),
             _ => None,
         };
         match float_type {
@@ -117,6 +138,7 @@ impl WeightFiles {
                 name: name.into(),
                 shape: shape.into(),
                 float_type,
+                scales: None,
                 range: entry.range.clone(),
             }),
             _ => Err(tensor_error(file.path(), name, shape, format!("{:?} of {:?}", entry.shape, entry.dtype))),

@@ -42,6 +42,53 @@ fn numbers_are_read_in_parts_and_whole_and_outlive_the_files() {
     assert!(["`b`", "not finite", SINGLE, "[2]"].iter().all(|part| error.contains(part)), "{error}");
 }
 
+/// Writes a file with a matrix `a` of I8, 2 × 3, and its scales.
+fn write_i8(folder: &Path, scales: Option<(&[f32], Dtype)>) {
+    let numbers: Vec<u8> = [127i8, -128, 0, 1, -1, 2].iter().map(|v| v.to_le_bytes()[0]).collect();
+    let mut views = vec![("a".to_string(), TensorView::new(Dtype::I8, vec![2, 3], &numbers).unwrap())];
+    let bytes = scales.map(|(scales, dtype)| match dtype {
+        Dtype::I8 => (vec![1; scales.len()], scales.len(), dtype),
+        _ => (bytes(scales), scales.len(), dtype),
+    });
+    if let Some((bytes, n, dtype)) = &bytes {
+        views.push((format!("a{SCALE}"), TensorView::new(*dtype, vec![*n], bytes).unwrap()));
+    }
+    std::fs::write(folder.join(SINGLE), safetensors::serialize(views, None).unwrap()).unwrap();
+}
+
+#[test]
+fn numbers_of_eight_bits_are_multiplied_with_the_scale_of_their_row() {
+    let folder = folder();
+    write_i8(folder.path(), Some((&[0.5, 2.0], Dtype::F32)));
+    let tensor = WeightFiles::open(folder.path()).unwrap().tensor("a", &[2, 3]).unwrap();
+    let all = [63.5, -64.0, 0.0, 2.0, -2.0, 4.0];
+    assert_eq!((tensor.to_f32().unwrap(), tensor.len(), tensor.all_finite()), (all.to_vec(), 6, true));
+    for start in 0..=6 {
+        for end in start..=6 {
+            let mut out = vec![9.0; end - start];
+            assert!(tensor.read(start, &mut out));
+            assert_eq!(out, all[start..end], "{start}..{end}");
+        }
+    }
+    assert!(!tensor.read(5, &mut [0.0; 2]));
+}
+
+#[test]
+fn scales_that_are_missing_or_wrong_are_refused() {
+    let folder = folder();
+    for (scales, part) in [
+        (None, "none of that name"),
+        (Some((&[1.0][..], Dtype::F32)), "[1] of F32"),
+        (Some((&[1.0, f32::NAN], Dtype::F32)), "not finite"),
+        (Some((&[1.0, f32::MAX], Dtype::F32)), "128 times"),
+        (Some((&[1.0, 1.0], Dtype::I8)), "I8"),
+    ] {
+        write_i8(folder.path(), scales);
+        let error = WeightFiles::open(folder.path()).unwrap().tensor("a", &[2, 3]).unwrap_err().to_string();
+        assert!(error.contains("`a.scale`") && error.contains(part), "{error}");
+    }
+}
+
 #[test]
 fn numbers_at_any_alignment_are_read() {
     let folder = folder();

@@ -1,4 +1,4 @@
-//! Little-endian floating-point numbers of three types, as bytes: widened to f32, or looked through for values that are
+//! Little-endian numbers of four types, as bytes: widened to f32, or looked through for values that are
 //! not finite. Loops without branches, which the compiler turns into vector code on every processor; bytes need not be
 //! aligned.
 
@@ -8,6 +8,8 @@ pub(crate) enum FloatType {
     F32,
     F16,
     BF16,
+    /// Whole numbers, to be multiplied with the scale of their row.
+    I8,
 }
 
 /// Bytes that are looked through before it is asked whether all of them were finite: far below any cache's size.
@@ -19,6 +21,7 @@ impl FloatType {
         match self {
             Self::F32 => 4,
             Self::F16 | Self::BF16 => 2,
+            Self::I8 => 1,
         }
     }
 
@@ -28,6 +31,7 @@ impl FloatType {
             Self::F32 => each(bytes, out, f32::from_le_bytes),
             Self::F16 => each(bytes, out, |b| f32_of_f16(u16::from_le_bytes(b))),
             Self::BF16 => each(bytes, out, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)),
+            Self::I8 => each(bytes, out, |b| f32::from(i8::from_le_bytes(b))),
         }
     }
 
@@ -40,6 +44,7 @@ impl FloatType {
             Self::F32 => fold(block, |b| (u32::from_le_bytes(b) & 0x7fff_ffff) + 0x0080_0000) >> 31 == 0,
             Self::F16 => fold(block, |b| (u16::from_le_bytes(b) & 0x7fff) + 0x0400) >> 15 == 0,
             Self::BF16 => fold(block, |b| (u16::from_le_bytes(b) & 0x7fff) + 0x0080) >> 15 == 0,
+            Self::I8 => true,
         })
     }
 }

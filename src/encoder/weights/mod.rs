@@ -17,6 +17,8 @@ use candle_core::{Device, Tensor};
 use super::files::encoder_error;
 use crate::error::{Error, Result};
 
+#[cfg(feature = "train")]
+pub(crate) use files::SCALE;
 pub(crate) use files::WeightFiles;
 pub(super) use header::parse as parse_header;
 pub(crate) use raw::RawTensor;
@@ -36,7 +38,7 @@ impl Weights {
         Self { origin, tensors, rounded: false }
     }
 
-    /// Reads the wanted tensors as f32 (from f32, f16 or bf16); others in the files are not touched.
+    /// Reads the wanted tensors as f32 (from f32, f16, bf16, or i8 with scales); others in the files are not touched.
     ///
     /// # Errors
     /// [`Error::Tensor`] when a tensor is missing, has another shape or type, or holds a value that is not finite.
@@ -82,7 +84,7 @@ fn tensor_error(path: &Path, name: &str, shape: &[usize], got: impl Into<String>
     Error::Tensor {
         path: path.to_path_buf(),
         tensor: name.to_string(),
-        expected: format!("{shape:?} of F32, F16 or BF16"),
+        expected: format!("{shape:?} of F32, F16, BF16, or I8 with scales"),
         got: got.into(),
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct RawTensor {
     pub(super) name: Arc<str>,
     pub(super) shape: Arc<[usize]>,
     pub(super) float_type: FloatType,
+    /// Of [`FloatType::I8`], and of it alone: what the numbers of each row are multiplied with, all finite.
+    pub(super) scales: Option<Arc<[f32]>>,
     /// In the file: `len × size of the type` bytes.
     pub(super) range: Range<usize>,
 }
@@ -33,6 +35,7 @@ impl RawTensor {
         self.check_finite()?;
         let mut values = vec![0.0; self.len()];
         self.float_type.widen(self.bytes(), &mut values);
+        self.scale(0, &mut values);
         Ok(values)
     }
 
@@ -43,7 +46,22 @@ impl RawTensor {
         let range = start.checked_mul(size).zip(start.checked_add(out.len()).and_then(|end| end.checked_mul(size)));
         let Some(bytes) = range.and_then(|(start, end)| self.bytes().get(start..end)) else { return false };
         self.float_type.widen(bytes, out);
+        self.scale(start, out);
         true
+    }
+
+    /// Multiplies the values from `start` on with the scales of their rows.
+    fn scale(&self, start: usize, values: &mut [f32]) {
+        let Some(scales) = &self.scales else { return };
+        let row = (self.len() / scales.len().max(1)).max(1);
+        let (mut at, mut rest) = (start, values);
+        while !rest.is_empty() {
+            let (of_row, behind) = rest.split_at_mut((row - at % row).min(rest.len()));
+            let scale = scales.get(at / row).copied().unwrap_or_default();
+            of_row.iter_mut().for_each(|value| *value *= scale);
+            at += of_row.len();
+            rest = behind;
+        }
     }
 
     /// That no value is infinite or NaN.

@@ -5,16 +5,19 @@
 //! |---|---|
 //! | `info_nce.rs` | from a matrix of scores and its positives to a loss, and the derivative by each score |
 //! | `interaction.rs` | from cosines of token rows to the score of a pair, and back |
+//! | `imitation.rs` | distillation: rows against those of a teacher |
 //! | `scores.rs` | all pairs of some texts: blocks of cosines, scores, and derivatives by rows |
 //!
 //! The tests compare all of it with torch's automatic differentiation in f64 (`fixtures/train`).
 
+mod imitation;
 mod info_nce;
 mod interaction;
 mod scores;
 #[cfg(test)]
 mod tests;
 
+pub(super) use imitation::imitate;
 pub use info_nce::Contrast;
 pub(super) use interaction::MIN_TEMPERATURE;
 

@@ -24,7 +24,7 @@ mod tests;
 
 pub(super) use backward::backward;
 pub(super) use forward::forward;
-pub(super) use parameters::{Gradients, Parameters};
+pub(super) use parameters::{DENSE, Gradients, Parameters};
 pub(super) use tape::Tape;
 
 /// Rows that one thread works on at a time.

@@ -24,7 +24,12 @@ pub(super) struct Places {
     pub(super) norm: Affine,
     pub(super) relative: Option<usize>,
     pub(super) layers: Vec<LayerPlaces>,
+    /// Of the linear layer behind the transformer, where there is one.
+    pub(super) dense: Option<usize>,
 }
+
+/// The name of the matrix behind the transformer, among those of its own parameters: none of them begins so.
+pub(crate) const DENSE: &str = "dense.linear.weight";
 
 /// A weight and its bias.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +58,8 @@ pub(crate) struct Gradients {
     pub(crate) words: Vec<u32>,
     /// Where the table of words is among the values.
     pub(crate) words_at: usize,
+    /// Where the linear layer behind the transformer is.
+    pub(crate) dense_at: Option<usize>,
     dim: usize,
 }
 
@@ -66,6 +73,26 @@ impl Parameters {
         let values = names.iter().zip(&shapes).map(|(name, shape)| read(name, shape)).collect::<Result<Vec<_>>>()?;
         let places = Places::of(config, &names);
         Ok(Self { config: config.clone(), names, shapes, values, places })
+    }
+
+    /// With a linear layer without bias behind the transformer: `dim` rows of as many values as a token row has.
+    pub(crate) fn with_dense(mut self, dim: usize, values: Vec<f32>) -> Self {
+        self.places.dense = Some(self.names.len());
+        self.names.push(DENSE.to_string());
+        self.shapes.push(vec![dim, self.config.hidden_size]);
+        self.values.push(values);
+        self
+    }
+
+    /// The linear layer behind the transformer: its rows, and its values.
+    pub(crate) fn dense(&self) -> Option<(usize, &[f32])> {
+        let at = self.places.dense?;
+        Some((self.shapes.get(at)?.first().copied()?, self.get(at)))
+    }
+
+    /// The values of the parameter of a name; none where there is none.
+    pub(crate) fn named(&self, name: &str) -> &[f32] {
+        self.names.iter().position(|other| other == name).map(|at| self.get(at)).unwrap_or_default()
     }
 
     /// The values of a parameter; none where there is no such place.
@@ -108,6 +135,7 @@ impl Places {
             norm: affine(&embeddings.norm),
             relative: config.relative_buckets.map(|_| place(RELATIVE_BIAS)),
             layers: (0..config.num_hidden_layers).map(|at| layer(config.layer_names(at))).collect(),
+            dense: None,
         }
     }
 }
@@ -117,7 +145,7 @@ impl Gradients {
     pub(crate) fn new(parameters: &Parameters) -> Self {
         let values = parameters.values.iter().map(|values| vec![0.0; values.len()]).collect();
         let (words_at, dim) = (parameters.places.words, parameters.config.hidden_size);
-        Self { values, words: Vec::new(), words_at, dim }
+        Self { values, words: Vec::new(), words_at, dense_at: parameters.places.dense, dim }
     }
 
     /// All zero again.
@@ -157,6 +185,11 @@ impl Gradients {
         if let Some(values) = self.values.get_mut(at) {
             values.iter_mut().zip(more).for_each(|(value, more)| *value += more);
         }
+    }
+
+    /// The gradient of the linear layer behind the transformer; empty where there is none.
+    pub(crate) fn dense(&mut self) -> &mut [f32] {
+        self.dense_at.map(|at| self.get(at)).unwrap_or_default()
     }
 
     /// A parameter's gradient.

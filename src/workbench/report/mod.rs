@@ -6,9 +6,12 @@
 //! | `markdown.rs` | everything, to be read |
 //! | `json.rs` | everything, for programs |
 //! | `plot.rs` | a panel for each set, as SVG |
+//! | `chart.rs` | what plots have in common |
 
 mod json;
 mod markdown;
+
+pub(crate) mod chart;
 mod plot;
 mod table;
 

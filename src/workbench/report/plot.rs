@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::chart::{self, COLOURS, escaped};
 use super::{Row, Table};
 use crate::workbench::summary::Estimate;
 
@@ -20,12 +21,6 @@ const HEADING: f64 = 24.0;
 /// About the width of a character of the labels.
 const CHARACTER: f64 = 6.2;
 
-/// Colours that are told apart with any kind of sight (Okabe and Ito).
-const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#777777"];
-
-const STYLE: &str = "text{font:11px system-ui,sans-serif;fill:#222}.h{font-weight:600;font-size:14px}.t{font-weight:600}.a{fill:#777;font-size:10px}\
-.g{stroke:#ddd}.b{fill:#fff}@media(prefers-color-scheme:dark){text{fill:#ddd}.a{fill:#999}.g{stroke:#444}.b{fill:#1b1b1b}}";
-
 pub(super) fn render(table: &Table) -> String {
     let longest = table.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
     let labels = longest as f64 * CHARACTER + 8.0;
@@ -34,13 +29,7 @@ pub(super) fn render(table: &Table) -> String {
     let across = table.columns.len().clamp(1, ACROSS) as f64;
     let width = 2.0 * MARGIN + labels + across * panel_width;
     let height = 2.0 * MARGIN + HEADING + down as f64 * panel_height;
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
-         height=\"{height:.0}\" role=\"img\"><title>{} of {} systems</title><style>{STYLE}</style>\
-         <rect class=\"b\" width=\"100%\" height=\"100%\"/>\n",
-        table.metric,
-        table.rows.len()
-    );
+    let mut svg = chart::begin((width, height), &format!("{} of {} systems", table.metric, table.rows.len()));
     let _ = writeln!(svg, "<text class=\"h\" x=\"{MARGIN}\" y=\"{:.1}\">{}, %</text>", MARGIN + 6.0, table.metric);
     for (at, column) in table.columns.iter().enumerate() {
         let x = MARGIN + labels + (at % ACROSS) as f64 * panel_width;
@@ -67,12 +56,12 @@ fn row_labels(svg: &mut String, table: &Table, x: f64, y: f64) {
 fn panel(svg: &mut String, rows: &[Row], column: usize, x: f64, y: f64) {
     let estimate = |row: &Row| row.cells.get(column).copied().flatten().map(|cell| cell.estimate);
     let estimates: Vec<Option<Estimate>> = rows.iter().map(estimate).collect();
-    let axis = Axis::over(estimates.iter().flatten());
+    let axis = axis(estimates.iter().flatten());
     let bottom = y + LINE * rows.len() as f64;
     for tick in axis.ticks() {
         let at = x + axis.place(tick);
         let _ = writeln!(svg, "<path class=\"g\" d=\"M{at:.1} {y:.1}V{bottom:.1}\"/>");
-        let label = format!("{:.*}", usize::from(axis.step < 0.01), 100.0 * tick);
+        let label = format!("{:.*}", usize::from(axis.step() < 0.0099), 100.0 * tick);
         let _ = writeln!(
             svg,
             "<text class=\"a\" x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{label}</text>",
@@ -96,61 +85,11 @@ fn panel(svg: &mut String, rows: &[Row], column: usize, x: f64, y: f64) {
     }
 }
 
-/// Where values are on a panel's axis.
-struct Axis {
-    low: f64,
-    high: f64,
-    step: f64,
-}
-
-impl Axis {
-    /// Over all values and intervals, to round numbers on either side.
-    fn over<'e>(estimates: impl Iterator<Item = &'e Estimate>) -> Self {
-        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-        for estimate in estimates {
-            let [from, to] = estimate.interval.unwrap_or([estimate.value; 2]);
-            (low, high) = (low.min(from).min(estimate.value), high.max(to).max(estimate.value));
-        }
-        if !(low.is_finite() && high.is_finite()) {
-            (low, high) = (0.0, 1.0);
-        }
-        let wanted = ((high - low) / 4.0).max(0.001);
-        let steps = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
-        let step = steps.into_iter().find(|step| *step >= wanted).unwrap_or(0.5);
-        Self {
-            low: (low / step).floor() * step,
-            high: ((high / step).ceil() * step).max((low / step).floor() * step + step),
-            step,
-        }
-    }
-
-    fn place(&self, value: f64) -> f64 {
-        AXIS * (value - self.low) / (self.high - self.low)
-    }
-
-    fn ticks(&self) -> impl Iterator<Item = f64> {
-        let n = ((self.high - self.low) / self.step).round() as usize;
-        (0..=n).map(|at| self.low + at as f64 * self.step)
-    }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_axis_has_round_ends_around_its_values() {
-        let estimate = |value: f64, low: f64, high: f64| Estimate { value, interval: Some([low, high]) };
-        let axis = Axis::over([estimate(0.31, 0.302, 0.316), estimate(0.36, 0.352, 0.367)].iter());
-        assert!((axis.low - 0.3).abs() < 1e-12 && (axis.high - 0.38).abs() < 1e-12 && axis.step == 0.02);
-        assert_eq!(axis.ticks().count(), 5);
-        assert!((axis.place(0.34) - AXIS / 2.0).abs() < 1e-9);
-        let one = Axis::over([Estimate { value: 0.5, interval: None }].iter());
-        assert!(one.place(0.5).is_finite() && one.high > one.low);
-        assert!(Axis::over([].iter()).place(0.5).is_finite());
-    }
+/// Over all values and intervals.
+fn axis<'e>(estimates: impl Iterator<Item = &'e Estimate>) -> chart::Axis {
+    let ends = |estimate: &Estimate| {
+        let [low, high] = estimate.interval.unwrap_or([estimate.value; 2]);
+        [estimate.value, low, high]
+    };
+    chart::Axis::over(estimates.flat_map(ends), AXIS)
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use workindex::{Encoder, Pooling};
 
+use super::{BUILT_IN, Choice};
 use crate::console::print;
 use crate::failure::{Failure, Outcome};
 use crate::{json, layout, units};
@@ -13,15 +14,18 @@ use crate::{json, layout, units};
 /// Show what a model directory is: family, sizes, fingerprint, files. Loads the model, so that it is known to work.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A model directory in the sentence-transformers layout.
-    dir: PathBuf,
+    /// A model directory in the sentence-transformers layout; `built-in` for the one that this program comes with.
+    #[arg(value_name = "MODEL_DIR", default_value = BUILT_IN)]
+    encoder: Choice,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let encoder = Encoder::open(&args.dir)?;
+    let checkpoint = args.encoder.checkpoint()?;
+    let settings = checkpoint.default_settings();
+    let encoder = Encoder::from_checkpoint(checkpoint, settings)?;
     let files = files(&encoder)?;
     match args.json {
         true => json::print(&as_json(&encoder, &files)),

@@ -1,9 +1,12 @@
 //! `workindex encoder`: getting and looking at encoders.
 
+mod choice;
 pub mod fetch;
 mod info;
 
 use clap::Subcommand;
+
+pub use choice::{BUILT_IN, Choice, shown};
 
 use crate::console::Console;
 use crate::failure::Outcome;

@@ -12,6 +12,7 @@ use workindex::workbench::{
 use workindex::{Encoder, Error};
 
 use crate::console::{Console, print};
+use crate::encoder::Choice;
 use crate::failure::{Failure, Outcome};
 use crate::file;
 use crate::settings::Settings;
@@ -51,9 +52,10 @@ pub struct Args {
     /// The folder of the data; see below.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// The encoder: a model directory in the sentence-transformers layout. Not needed for baselines alone.
+    /// The encoder: a model directory in the sentence-transformers layout; `built-in` for the one that this program comes with. Not needed
+    /// for baselines alone.
     #[arg(long, value_name = "MODEL_DIR")]
-    encoder: Option<PathBuf>,
+    encoder: Option<Choice>,
     /// The folder for the results.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -134,7 +136,7 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
     let options =
         DataOptions { esco: args.esco.clone(), onet: args.onet.clone(), language: args.language.to_lowercase() };
     let data = Data::open(&args.data, options)?;
-    let encoder = args.encoder.as_ref().map(|dir| args.settings.open(dir, console)).transpose()?;
+    let encoder = args.encoder.as_ref().map(|encoder| args.settings.open(encoder, console)).transpose()?;
     let start = Instant::now();
     let report = on_threads(args.threads, || {
         let run = judge(args, &data, encoder.as_ref(), systems, console)?;

@@ -1,4 +1,4 @@
-//! The encoder and the index: found where an earlier run left them, or made.
+//! The encoder, and the index: found where an earlier run left it, or made.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -7,22 +7,19 @@ use workindex::{Encoder, Error, Forms, IndexWriter, IngestOptions, WorkIndex};
 
 use super::ontology;
 use crate::console::Console;
-use crate::encoder::fetch::{self, Model};
+use crate::encoder::Choice;
 use crate::failure::{Failure, Outcome};
 use crate::{cache, units};
 
 /// The variable that names a model directory.
 const ENCODER: &str = "WORKINDEX_ENCODER";
 
-/// The model directory to use; fetched if there is none.
-pub fn encoder_dir(console: &Console) -> Outcome<PathBuf> {
-    if let Some(dir) = std::env::var_os(ENCODER).filter(|dir| !dir.is_empty()) {
-        return Ok(dir.into());
+/// The encoder to use: what the environment says, else the one that is built in.
+pub fn encoder() -> Choice {
+    match std::env::var_os(ENCODER).filter(|dir| !dir.is_empty()) {
+        Some(dir) => Choice::Dir(dir.into()),
+        None => Choice::BuiltIn,
     }
-    let model = Model::MiniLm;
-    let dir = cache::encoder(model.name())?;
-    fetch::fetch(&model, &dir, true, console)?;
-    Ok(dir)
 }
 
 /// An index with the ontology in it.

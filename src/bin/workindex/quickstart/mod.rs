@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `ontology.rs` | the small ontology that is built in |
-//! | `build.rs` | the encoder and the index, got or made |
+//! | `build.rs` | the encoder, and the index, found or made |
 //! | `show.rs` | texts, rankings, and what to do next |
 
 mod build;
@@ -15,17 +15,18 @@ use std::path::PathBuf;
 use workindex::Encoder;
 
 use crate::console::{Console, print};
+use crate::encoder::shown;
 use crate::failure::Outcome;
 use crate::units;
 
 const NOTES: &str = "\
 Environment:
-  WORKINDEX_ENCODER   a model directory to use; otherwise all-MiniLM-L6-v2 is fetched (91 MB), once
-  XDG_CACHE_HOME      where the encoder and the index are kept, in workindex/; otherwise ~/.cache
+  WORKINDEX_ENCODER   a model directory to use instead of the encoder that is built in
+  XDG_CACHE_HOME      where the index is kept, in workindex/; otherwise ~/.cache
 
-A second run finds both there, and is done in a second.";
+Nothing is fetched. A second run finds the index there.";
 
-/// Start here: get an encoder, build a small index from an ontology that is built in, and rank some texts.
+/// Start here: build a small index from an ontology that is built in, with the encoder that is, and rank some texts.
 #[derive(Debug, clap::Args)]
 #[command(after_help = NOTES)]
 pub struct Args {
@@ -35,14 +36,16 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, console: &Console) -> Outcome {
-    let dir = build::encoder_dir(console)?;
-    let encoder = Encoder::open(&dir)?;
+    let choice = build::encoder();
+    let checkpoint = choice.checkpoint()?;
+    let settings = checkpoint.default_settings();
+    let encoder = Encoder::from_checkpoint(checkpoint, settings)?;
     print(format_args!(
         "1. The encoder turns each token of a text into a vector.\n   {}: {} layers, {} values per token\n   {}\n",
         encoder.name(),
         encoder.checkpoint().layers(),
         encoder.dim(),
-        dir.display()
+        shown(&choice)
     ))?;
     let built = build::index(&encoder, args.index.as_deref(), console)?;
     print(format_args!(
@@ -55,5 +58,5 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
         built.dir.display()
     ))?;
     show::rankings(&built.dir, console)?;
-    print(show::next_steps(&dir, &built.dir))
+    print(show::next_steps(&choice, &built.dir))
 }

@@ -7,6 +7,7 @@ use workindex::{Kind, RankOptions, WorkIndex};
 
 use super::ontology;
 use crate::console::{Console, print};
+use crate::encoder::Choice;
 use crate::failure::Outcome;
 use crate::{layout, rank, units};
 
@@ -55,9 +56,13 @@ pub fn rankings(index: &Path, console: &Console) -> Outcome {
 }
 
 /// How to try out this index, and how to do the same with a real ESCO download.
-pub fn next_steps(encoder: &Path, index: &Path) -> String {
+pub fn next_steps(encoder: &Choice, index: &Path) -> String {
     let program = quoted(&std::env::args().next().unwrap_or_else(|| "workindex".to_string()));
-    let (encoder, index) = (quoted(&encoder.display().to_string()), quoted(&index.display().to_string()));
+    let index = quoted(&index.display().to_string());
+    let encoder = match encoder {
+        Choice::BuiltIn => String::new(),
+        Choice::Dir(dir) => format!(" --encoder \\\n      {}", quoted(&dir.display().to_string())),
+    };
     let space = format!("{}/{}/{}", ontology::NAME, Kind::SKILL, ontology::LANGUAGE);
     format!(
         "Your turn:\n
@@ -66,8 +71,7 @@ pub fn next_steps(encoder: &Path, index: &Path) -> String {
 
 The same with ESCO itself, downloaded as CSV (classification and relations)
 from https://esco.ec.europa.eu/en/use-esco/download:\n
-  {program} init esco.index --encoder \\
-      {encoder}
+  {program} init esco.index{encoder}
   {program} ingest esco esco.index \\
       'ESCO dataset - v1.1.1 - classification - en - csv.zip' \\
       'ESCO dataset - v1.1.1 - relations - csv.zip'
