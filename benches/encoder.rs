@@ -38,6 +38,7 @@ fn contestants(sources: &Sources) -> Vec<Contestant> {
     vec![
         contestant("f32", with(Precision::F32), LABELS),
         contestant("bf16", with(Precision::Bf16), LABELS),
+        contestant("i8", with(Precision::I8), LABELS),
         contestant("candle", candle, LABELS_WITH_CANDLE),
     ]
 }
@@ -76,7 +77,7 @@ fn large_model(c: &mut Criterion) {
         let settings = EncoderSettings { precision, ..default.settings() };
         Encoder::from_checkpoint(default.checkpoint().clone(), settings).expect("the same model")
     };
-    for precision in [Precision::F32, Precision::Bf16] {
+    for precision in [Precision::F32, Precision::Bf16, Precision::I8] {
         let encoder = open(precision);
         let text = eight_tokens(&encoder);
         group.bench_function(precision.to_string(), |b| b.iter(|| encoder.encode(black_box(&text)).unwrap()));

@@ -1,7 +1,7 @@
 //! Measures an encoder: the latency of a title and of a sentence on one thread, and the throughput of a file of texts.
 //!
 //! ```sh
-//! cargo run --release --example encode_speed -- MODEL_DIR [--texts FILE] [--threads N] [--precision f32|bf16]
+//! cargo run --release --example encode_speed -- MODEL_DIR [--texts FILE] [--threads N] [--precision f32|bf16|i8]
 //!     [--backend cpu|candle] [--repeat N] [--dump FILE] [--json]
 //! ```
 //!
@@ -75,7 +75,7 @@ fn main() -> Result<(), Failure> {
 
 impl Options {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failure> {
-        let usage = "usage: encode_speed MODEL_DIR [--texts FILE] [--threads N] [--precision f32|bf16] \
+        let usage = "usage: encode_speed MODEL_DIR [--texts FILE] [--threads N] [--precision f32|bf16|i8] \
                      [--backend cpu|candle] [--repeat N] [--dump FILE] [--json]";
         let mut options = Self {
             model: arguments.next().filter(|first| !first.starts_with("--")).ok_or(usage)?.into(),
@@ -100,6 +100,7 @@ impl Options {
                 ("--repeat", number) => options.repeat = at_least_one(&name, number)?,
                 ("--precision", "f32") => options.precision = Precision::F32,
                 ("--precision", "bf16") => options.precision = Precision::Bf16,
+                ("--precision", "i8") => options.precision = Precision::I8,
                 ("--backend", "cpu") => options.backend = Backend::Cpu,
                 ("--backend", "candle") => options.backend = Backend::Candle,
                 _ => return Err(format!("{name} {value}: not understood\n{usage}").into()),

@@ -9,7 +9,7 @@ use workindex::{Checkpoint, Encoder, Precision, RankOptions, WorkIndex};
 #[test]
 fn it_opens_from_nothing_and_goes_without_a_trace() {
     let encoder = Encoder::built_in().unwrap();
-    assert_eq!((encoder.name(), encoder.dim(), encoder.settings().precision), ("uwe-mini-en", 128, Precision::Bf16));
+    assert_eq!((encoder.name(), encoder.dim(), encoder.settings().precision), ("uwe-mini-en", 128, Precision::I8));
     let dir = encoder.checkpoint().dir().to_path_buf();
     assert!(dir.is_dir());
     // The files stay as long as anything may read them.

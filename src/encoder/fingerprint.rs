@@ -49,6 +49,7 @@ impl Fingerprint {
         match settings.precision {
             Precision::F32 => {}
             Precision::Bf16 => _ = hasher.update(b"bf16"),
+            Precision::I8 => _ = hasher.update(b"i8"),
         }
         Self(*hasher.finalize().as_bytes())
     }
@@ -136,6 +137,7 @@ mod tests {
             base.with_settings(&EncoderSettings { max_tokens: 63, ..EncoderSettings::default() }),
             base.with_settings(&EncoderSettings { special_tokens: true, ..EncoderSettings::default() }),
             base.with_settings(&EncoderSettings { precision: Precision::Bf16, ..EncoderSettings::default() }),
+            base.with_settings(&EncoderSettings { precision: Precision::I8, ..EncoderSettings::default() }),
         ];
         let distinct: std::collections::HashSet<_> = others.iter().chain([&base]).collect();
         assert_eq!(distinct.len(), others.len() + 1);

@@ -8,7 +8,7 @@ use super::architecture::{self, Architecture};
 use super::checkpoint::Checkpoint;
 use super::inference::kernel;
 use super::inference::{Loader, Sequence, Transformer, Workspace};
-use super::settings::{EncoderSettings, Precision};
+use super::settings::EncoderSettings;
 use super::tokenizer::Tokenized;
 use super::weights::Weights;
 use crate::error::{Error, Result};
@@ -57,7 +57,7 @@ impl Model {
             got: format!("{backend} ({e})"),
         })?;
         let weights = Weights::read(&files, &config.parameters(), &device)?;
-        let weights = if precision == Precision::Bf16 { weights.rounded() } else { weights };
+        let weights = weights.at(precision);
         Ok(Self::Candle { architecture: architecture::load(config, &weights)?, device })
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::encoder::{Backend, Checkpoint, Encoder, EncoderSettings, Precision, Profile};
 use crate::error::{Error, Result};
-use crate::storage::catalog::{EncoderRecord, SettingsRecord};
+use crate::storage::catalog::{EncoderRecord, PrecisionRecord, SettingsRecord};
 use crate::storage::segment::SideKey;
 use crate::storage::{Models, Paths, hex};
 
@@ -145,7 +145,11 @@ pub(super) fn to_record(encoder: &Encoder) -> EncoderRecord {
         settings: Some(SettingsRecord {
             max_tokens: settings.max_tokens as u32,
             special_tokens: settings.special_tokens,
-            bf16: settings.precision == Precision::Bf16,
+            precision: match settings.precision {
+                Precision::F32 => PrecisionRecord::F32,
+                Precision::Bf16 => PrecisionRecord::Bf16,
+                Precision::I8 => PrecisionRecord::I8,
+            },
         }),
     }
 }
@@ -159,5 +163,9 @@ fn from_record(record: &SettingsRecord) -> EncoderSettings {
 }
 
 pub(super) fn precision(record: &SettingsRecord) -> Precision {
-    if record.bf16 { Precision::Bf16 } else { Precision::F32 }
+    match record.precision {
+        PrecisionRecord::F32 => Precision::F32,
+        PrecisionRecord::Bf16 => Precision::Bf16,
+        PrecisionRecord::I8 => Precision::I8,
+    }
 }

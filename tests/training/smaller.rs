@@ -137,13 +137,13 @@ fn rows_are_as_short_as_they_are_asked_to_be_and_begin_near_the_base_s() {
 #[test]
 fn all_of_it_together_learns_and_survives_an_interruption() {
     let scratch = tempfile::tempdir().unwrap();
-    let shape = "layers = [0]\nvocabulary = 150\ndim = 16\nweights = \"i8\"\nprecision = \"bf16\"";
+    let shape = "layers = [0]\nvocabulary = 150\ndim = 16\nweights = \"i8\"\nprecision = \"i8\"";
     let out = scratch.path().join("whole");
     let losses = run(BASE, &out, &config(shape, 40, 1.0)).unwrap();
     assert!(losses[39] < 0.7 * losses[0], "{losses:?}");
     let model = Encoder::open(&out.join("model")).unwrap();
     assert_eq!((model.dim(), model.checkpoint().layers()), (16, 1));
-    assert_eq!(model.settings().precision, Precision::Bf16);
+    assert_eq!(model.settings().precision, Precision::I8);
     let card = std::fs::read_to_string(out.join("model/README.md")).unwrap();
     for words in
         ["layers [0] of the base's 2", "pieces of its vocabulary", "rows of 16 values", "where the base's do", "8 bits"]

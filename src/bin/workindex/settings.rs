@@ -41,6 +41,8 @@ enum PrecisionArg {
     F32,
     /// Weights and inputs rounded to 8 bits of mantissa: half the memory for the layers' weights.
     Bf16,
+    /// Weights and inputs as whole numbers of 8 bits with scales: a quarter of the memory for the layers' weights, the least time.
+    I8,
 }
 
 impl From<PrecisionArg> for Precision {
@@ -48,6 +50,7 @@ impl From<PrecisionArg> for Precision {
         match precision {
             PrecisionArg::F32 => Self::F32,
             PrecisionArg::Bf16 => Self::Bf16,
+            PrecisionArg::I8 => Self::I8,
         }
     }
 }

@@ -4,6 +4,7 @@ use candle_core::{D, DType, Tensor};
 
 use crate::encoder::config::Activation;
 use crate::encoder::files::encoder_error;
+use crate::encoder::settings::Precision;
 use crate::encoder::weights::Weights;
 use crate::error::Result;
 
@@ -18,8 +19,8 @@ pub(crate) struct Linear {
     /// saves the matrix product the work of turning the weights around every time.
     transposed: Tensor,
     bias: Option<Tensor>,
-    /// Whether weights and inputs are rounded to bf16 before they are multiplied.
-    rounded: bool,
+    /// How weights and inputs are rounded before they are multiplied.
+    precision: Precision,
 }
 
 impl Linear {
@@ -33,10 +34,14 @@ impl Linear {
         let weight = weights.get(&format!("{name}.weight"), &[outputs, inputs])?;
         let bias = bias.then(|| weights.get(&format!("{name}.bias"), &[outputs])).transpose()?;
         let transposed = if weight.is_variable() { weight.t() } else { weight.t().and_then(|t| t.contiguous()) };
-        let rounded = weights.are_rounded();
-        let transposed = if rounded { transposed.and_then(|weights| round(&weights)) } else { transposed };
+        let precision = weights.precision();
+        let transposed = transposed.and_then(|weights| match precision {
+            Precision::F32 => Ok(weights),
+            Precision::Bf16 => round(&weights),
+            Precision::I8 => through_numbers(&weights, 0),
+        });
         let transposed = transposed.map_err(|e| encoder_error(weights.origin(), format!("tensor `{name}`: {e}")))?;
-        Ok(Self { transposed, bias, rounded })
+        Ok(Self { transposed, bias, precision })
     }
 
     /// `x` is `rows × inputs`.
@@ -45,7 +50,11 @@ impl Linear {
     }
 
     fn product(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        if self.rounded { round(x)?.matmul(&self.transposed) } else { x.matmul(&self.transposed) }
+        match self.precision {
+            Precision::Bf16 => round(x)?.matmul(&self.transposed),
+            Precision::I8 => through_numbers(x, x.rank() - 1)?.matmul(&self.transposed),
+            Precision::F32 => x.matmul(&self.transposed),
+        }
     }
 
     fn shift(&self, product: Tensor) -> candle_core::Result<Tensor> {
@@ -79,6 +88,13 @@ impl Linear {
 /// The nearest bf16 values, ties to even, in the type they had.
 fn round(x: &Tensor) -> candle_core::Result<Tensor> {
     x.to_dtype(DType::BF16)?.to_dtype(x.dtype())
+}
+
+/// What 8 bits and a scale for all values along a dimension leave.
+fn through_numbers(x: &Tensor, dimension: usize) -> candle_core::Result<Tensor> {
+    // Nothing but zeros has a scale that nothing is lost by.
+    let scale = (x.abs()?.max_keepdim(dimension)? / f64::from(i8::MAX))?.maximum(1e-30)?;
+    x.broadcast_div(&scale)?.round()?.broadcast_mul(&scale)
 }
 
 /// Layer normalisation over the last dimension.

@@ -158,6 +158,41 @@ fn largest(values: &[f32]) -> f32 {
     most.iter().chain(rest).fold(f32::MIN, |a, &b| if b > a { b } else { a })
 }
 
+/// Kernel's [`quantize`](super::kernel::Kernel::quantize). A row of nothing but values too small to divide by is one of zeros.
+#[inline(always)]
+pub(crate) fn quantize(values: &[f32], words: &mut [u32]) -> f32 {
+    const MOST: f32 = 127.0;
+    const SMALLEST: f32 = 1e-30;
+    /// Added to a number, it leaves the nearest whole number, ties to even, in the lowest bits.
+    const ROUND: f32 = 12_582_912.0;
+    let (whole, rest) = values.as_chunks::<LANES>();
+    let mut lanes = [0.0f32; LANES];
+    for values in whole {
+        for l in 0..LANES {
+            lanes[l] = if values[l].abs() > lanes[l] { values[l].abs() } else { lanes[l] };
+        }
+    }
+    let larger = |most: f32, value: &f32| if value.abs() > most { value.abs() } else { most };
+    let largest = lanes.iter().chain(rest).fold(0.0f32, larger);
+    let (inverse, scale) = if largest > SMALLEST { (MOST / largest, largest / MOST) } else { (0.0, 0.0) };
+    let bytes: &mut [u8] = bytemuck::cast_slice_mut(words);
+    for (byte, value) in bytes.iter_mut().zip(values) {
+        *byte = (value * inverse + ROUND).to_bits() as u8 ^ 0x80;
+    }
+    scale
+}
+
+/// Kernel's [`rescale`](super::kernel::Kernel::rescale).
+#[inline(always)]
+pub(crate) fn rescale<M: Machine>(row: f32, columns: &[f32], bias: &[f32], out: &mut [f32]) {
+    if bias.is_empty() {
+        out.iter_mut().zip(columns).for_each(|(value, column)| *value *= row * column);
+    } else {
+        let affine = columns.iter().zip(bias);
+        out.iter_mut().zip(affine).for_each(|(value, (column, bias))| *value = M::mul_add(*value, row * column, *bias));
+    }
+}
+
 /// Rounds values to bf16, two to a word, the first in the low half; a last single value is paired with 0.
 #[inline(always)]
 pub(crate) fn round_to_pairs(values: &[f32], pairs: &mut [u32]) {

@@ -1,7 +1,7 @@
 //! Linear layers, packed once at load for the kernels.
 //!
 //! The weights of 32 outputs lie together as a panel: for each input a line of 32 values (f32), or for each two inputs a line of
-//! 32 pairs (bf16). Columns beyond the last output are zeros, and so are the results in them.
+//! 32 pairs (bf16), or for each four inputs one of 32 times four whole numbers of 8 bits. Columns beyond the last output are zeros, and so are the results in them.
 
 use super::arena::Part;
 use super::elementwise::{LANES, round_to_bf16};
@@ -78,7 +78,7 @@ impl LinearSource {
 
     /// Bytes of the packed weights.
     pub(super) fn packed_bytes(&self, precision: Precision) -> usize {
-        self.columns() * lines(self.inputs.len(), precision) * size_of::<f32>()
+        self.columns() / PANEL * panel_bytes(self.inputs.len(), precision)
     }
 
     /// Which matrix and which of its outputs a column is.
@@ -93,7 +93,7 @@ impl LinearSource {
     /// [`Error::Tensor`](crate::Error::Tensor) for a weight that is not finite.
     pub(super) fn pack(&self, precision: Precision, out: &mut [u8]) -> Result<()> {
         let depth = self.inputs.len();
-        let panel_bytes = (PANEL * lines(depth, precision) * size_of::<f32>()).max(1);
+        let panel_bytes = panel_bytes(depth, precision).max(1);
         let mut rows = vec![0.0; PANEL * depth];
         let mut row = vec![0.0; self.inputs.count * self.inputs.width];
         for (panel, out) in out.chunks_exact_mut(panel_bytes).enumerate() {
@@ -110,11 +110,25 @@ impl LinearSource {
                 }
             }
             match precision {
-                Precision::F32 => transpose(&rows, depth, 1, out, |values| values[0].to_bits()),
+                Precision::F32 => transpose(&rows, depth, 1, out, |values| values[0].to_bits().to_ne_bytes()),
                 Precision::Bf16 => transpose(&rows, depth, 2, out, |values| {
                     let high = values.get(1).map_or(0, |&high| round_to_bf16(high));
-                    round_to_bf16(values[0]) >> 16 | high & !0xffff
+                    (round_to_bf16(values[0]) >> 16 | high & !0xffff).to_ne_bytes()
                 }),
+                Precision::I8 => {
+                    let (numbers, scales, starts) = parts_of_numbers(out, lines(depth, precision));
+                    let (scales, starts) = (scales.as_chunks_mut::<4>().0, starts.as_chunks_mut::<4>().0);
+                    for (row, (scale, start)) in rows.chunks_exact_mut(depth.max(1)).zip(scales.iter_mut().zip(starts))
+                    {
+                        *scale = to_numbers(row).to_ne_bytes();
+                        // Inputs are 128 more than they are.
+                        let sum: i32 = row.iter().map(|number| *number as i32).sum();
+                        *start = sum.wrapping_mul(-128).to_ne_bytes();
+                    }
+                    transpose::<4>(&rows, depth, 4, numbers, |values| {
+                        std::array::from_fn(|at| (values.get(at).copied().unwrap_or(0.0) as i8).to_le_bytes()[0])
+                    });
+                }
             }
         }
         Ok(())
@@ -167,6 +181,40 @@ impl Linear {
                 let product = product(&rounded[..], words, words, n, bytemuck::cast_slice(panels), lines);
                 self.each_panel(product, out, |product, out| kernel.product_of_rounded(product, out, self.columns));
             }
+            Precision::I8 => self.forward_numbers(kernel, (x, n, stride), rounded, out),
+        }
+    }
+
+    /// The same by whole numbers. A row's are followed by its scale.
+    fn forward_numbers(
+        &self,
+        kernel: &dyn Kernel,
+        (x, n, stride): (&[f32], usize, usize),
+        numbers: &mut Vec<u32>,
+        out: &mut [f32],
+    ) {
+        let (depth, lines) = (self.depth, lines(self.depth, Precision::I8));
+        let row = lines + 1;
+        numbers.resize(n * row, 0);
+        for (x, numbers) in x.chunks(stride.max(1)).zip(numbers.chunks_exact_mut(row)) {
+            if let Some((scale, numbers)) = numbers.split_last_mut() {
+                *scale = kernel.quantize(&x[..depth], numbers).to_bits();
+            }
+        }
+        for (at, panel) in self.panels.bytes().chunks_exact(panel_bytes(depth, Precision::I8).max(1)).enumerate() {
+            let column = at * PANEL;
+            let (panel, rest) = panel.split_at(PANEL * lines * size_of::<u32>());
+            let (scales, starts) = rest.split_at(PANEL * size_of::<f32>());
+            let product = product(&numbers[..], row, lines, n, bytemuck::cast_slice(panel), lines);
+            let product = Product { bias: bytemuck::cast_slice(starts), ..product };
+            let Some(out) = out.get_mut(column..) else { return };
+            kernel.product_of_numbers(&product, out, self.columns);
+            let bias = self.bias.get(column..column + PANEL).unwrap_or_default();
+            for (out, numbers) in out.chunks_mut(self.columns).zip(numbers.chunks_exact(row)) {
+                let scale = numbers.last().copied().map_or(0.0, f32::from_bits);
+                let end = out.len().min(PANEL);
+                kernel.rescale(scale, bytemuck::cast_slice(scales), bias, &mut out[..end]);
+            }
         }
     }
 
@@ -202,7 +250,36 @@ fn lines(depth: usize, precision: Precision) -> usize {
     match precision {
         Precision::F32 => depth,
         Precision::Bf16 => depth.div_ceil(2),
+        Precision::I8 => depth.div_ceil(4),
     }
+}
+
+/// Bytes of a panel.
+fn panel_bytes(depth: usize, precision: Precision) -> usize {
+    let words = match precision {
+        Precision::F32 | Precision::Bf16 => lines(depth, precision),
+        // Behind the numbers the scale of each output, and what its sums begin with.
+        Precision::I8 => lines(depth, precision) + 2,
+    };
+    PANEL * words * size_of::<u32>()
+}
+
+/// The numbers of a panel of whole numbers, the scales of its outputs, and what their sums begin with.
+fn parts_of_numbers(panel: &mut [u8], lines: usize) -> (&mut [u8], &mut [u8], &mut [u8]) {
+    let (numbers, rest) = panel.split_at_mut(PANEL * lines * size_of::<u32>());
+    let (scales, starts) = rest.split_at_mut(PANEL * size_of::<f32>());
+    (numbers, scales, starts)
+}
+
+/// Turns the values of a row into whole numbers of −127 to 127; returns what these are multiplied with to have the values again.
+fn to_numbers(row: &mut [f32]) -> f32 {
+    let largest = row.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+    let scale = largest / f32::from(i8::MAX);
+    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+    // Of a row of values too small to divide by nothing is left.
+    let inverse = if inverse.is_finite() { inverse } else { 0.0 };
+    row.iter_mut().for_each(|value| *value = (*value * inverse).round_ties_even());
+    scale
 }
 
 /// Row `output` of a matrix as long as `row`.
@@ -217,16 +294,22 @@ fn read_finite(weights: &RawTensor, output: usize, row: &mut [f32]) -> Result<()
     }
 }
 
-/// Turns [`PANEL`] rows of `depth` values into lines, `together` values of each row to a word; in pieces that stay in the fastest
+/// Turns [`PANEL`] rows of `depth` values into lines, `together` values of each row to a word of N bytes; in pieces that stay in the fastest
 /// cache.
-fn transpose(rows: &[f32], depth: usize, together: usize, out: &mut [u8], word: impl Fn(&[f32]) -> u32) {
+fn transpose<const N: usize>(
+    rows: &[f32],
+    depth: usize,
+    together: usize,
+    out: &mut [u8],
+    word: impl Fn(&[f32]) -> [u8; N],
+) {
     const LINES: usize = 64;
-    let (words, _) = out.as_chunks_mut::<4>();
+    let (words, _) = out.as_chunks_mut::<N>();
     for (first, lines) in words.chunks_mut(PANEL * LINES).enumerate() {
         for (c, row) in rows.chunks_exact(depth.max(1)).enumerate() {
             let values = row[first * LINES * together..].chunks(together);
             for (line, values) in lines.chunks_exact_mut(PANEL).zip(values) {
-                line[c] = word(values).to_ne_bytes();
+                line[c] = word(values);
             }
         }
     }

@@ -21,7 +21,7 @@
 //!   object with `head`, and `prompt` (the text itself) or `prompt_name`. What is left out is as without a sidecar. Where
 //!   queries are on a side that concepts of some kind are on too, a query that is said to be of a kind is embedded like its
 //!   concepts.
-//! * `max_tokens`, `special_tokens`, `precision` (`f32` or `bf16`): the [`EncoderSettings`](crate::EncoderSettings) where none are given.
+//! * `max_tokens`, `special_tokens`, `precision` (`f32`, `bf16` or `i8`): the [`EncoderSettings`](crate::EncoderSettings) where none are given.
 //!
 //! The file is one of the model's: the fingerprint covers it.
 

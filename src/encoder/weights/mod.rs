@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 
 use super::files::encoder_error;
+use super::settings::Precision;
 use crate::error::{Error, Result};
 
 #[cfg(feature = "train")]
@@ -28,14 +29,14 @@ pub(crate) use raw::RawTensor;
 pub(crate) struct Weights {
     origin: PathBuf,
     tensors: BTreeMap<String, Tensor>,
-    rounded: bool,
+    precision: Precision,
 }
 
 impl Weights {
     /// Tensors made elsewhere; `origin` is what errors name.
     #[cfg_attr(not(test), expect(dead_code, reason = "the trainer's way in; the tests of the architectures use it"))]
     pub(crate) fn new(origin: PathBuf, tensors: BTreeMap<String, Tensor>) -> Self {
-        Self { origin, tensors, rounded: false }
+        Self { origin, tensors, precision: Precision::F32 }
     }
 
     /// Reads the wanted tensors as f32 (from f32, f16, bf16, or i8 with scales); others in the files are not touched.
@@ -50,7 +51,7 @@ impl Weights {
                 .map_err(|e| encoder_error(files.origin(), format!("tensor `{name}`: {e}")))?;
             tensors.insert(name.clone(), tensor);
         }
-        Ok(Self { origin: files.origin().to_path_buf(), tensors, rounded: false })
+        Ok(Self { origin: files.origin().to_path_buf(), tensors, precision: Precision::F32 })
     }
 
     /// The tensor `name`, proven to have `shape`.
@@ -64,14 +65,14 @@ impl Weights {
         }
     }
 
-    /// The same, for linear layers that round their weights and inputs to bf16.
-    pub(crate) fn rounded(self) -> Self {
-        Self { rounded: true, ..self }
+    /// The same, for linear layers that round as a precision says.
+    pub(crate) fn at(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
-    /// Whether linear layers round.
-    pub(crate) fn are_rounded(&self) -> bool {
-        self.rounded
+    /// How linear layers round.
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// The file that errors about the whole model name.

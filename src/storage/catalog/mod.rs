@@ -39,7 +39,7 @@ pub(crate) use limits::check_fits;
 pub(crate) use old::{old_encoders, upgrade_encoders};
 pub(crate) use overlay::{Overlay, check_pages, read_header};
 pub(crate) use read::{CatalogRead, Numbered, space_names};
-pub(crate) use records::{EncoderRecord, ReleaseRecord, SegmentRecord, SettingsRecord};
+pub(crate) use records::{EncoderRecord, PrecisionRecord, ReleaseRecord, SegmentRecord, SettingsRecord};
 pub(crate) use targets::{FormRef, TargetTable};
 pub(crate) use write::{CatalogWrite, content_hash};
 

@@ -6,7 +6,7 @@ use rkyv::{Archive, Deserialize};
 use super::codec::from_archive;
 use super::read::{CatalogRead, Numbered};
 use super::tables::{self, Tables};
-use super::{CatalogWrite, EncoderRecord, SettingsRecord};
+use super::{CatalogWrite, EncoderRecord, PrecisionRecord, SettingsRecord};
 use crate::error::Result;
 
 #[derive(Debug, Archive, Deserialize)]
@@ -28,7 +28,7 @@ impl OldEncoderRecord {
         let settings = |old: OldSettingsRecord| SettingsRecord {
             max_tokens: old.max_tokens,
             special_tokens: old.special_tokens,
-            bf16: false,
+            precision: PrecisionRecord::F32,
         };
         let Self { fingerprint, name, dim, settings: old } = self;
         EncoderRecord { fingerprint, name, dim, settings: old.map(settings) }

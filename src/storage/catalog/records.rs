@@ -22,8 +22,16 @@ pub(crate) struct SettingsRecord {
     pub(crate) max_tokens: u32,
     /// Whether the rows of `[CLS]` and `[SEP]` are kept.
     pub(crate) special_tokens: bool,
-    /// Whether its linear layers are computed in bf16, rather than in f32.
-    pub(crate) bf16: bool,
+    /// How its linear layers are computed.
+    pub(crate) precision: PrecisionRecord,
+}
+
+/// How linear layers are computed; a byte, the number of the variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub(crate) enum PrecisionRecord {
+    F32,
+    Bf16,
+    I8,
 }
 
 /// A segment file.

@@ -39,6 +39,23 @@ impl Kernel for Avx2 {
         }
     }
 
+    fn product_of_numbers(&self, product: &Product<'_, u32, u32>, out: &mut [f32], out_stride: usize) {
+        if product.fits(Numbers::STEP, out, out_stride) {
+            // SAFETY: as above.
+            unsafe { product_numbers(product, out, out_stride) }
+        }
+    }
+
+    fn quantize(&self, values: &[f32], words: &mut [u32]) -> f32 {
+        // SAFETY: a kernel exists only where `detect` found the instructions.
+        unsafe { quantize(values, words) }
+    }
+
+    fn rescale(&self, row: f32, columns: &[f32], bias: &[f32], out: &mut [f32]) {
+        // SAFETY: as above.
+        unsafe { rescale(row, columns, bias, out) }
+    }
+
     fn words_per_pair(&self) -> usize {
         Widened::STEP
     }
@@ -82,6 +99,16 @@ fn weigh(weighting: &Weighting<'_>, scores: &mut [f32]) {
 #[target_feature(enable = "avx2,fma")]
 fn normalize(norm: &Norm<'_>, row: &mut [f32]) {
     elementwise::normalize::<Fused>(norm, row);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn quantize(values: &[f32], words: &mut [u32]) -> f32 {
+    elementwise::quantize(values, words)
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn rescale(row: f32, columns: &[f32], bias: &[f32], out: &mut [f32]) {
+    elementwise::rescale::<Fused>(row, columns, bias, out);
 }
 
 impl Register for __m256 {
@@ -144,5 +171,56 @@ impl Multiply for Widened {
     }
 }
 
+/// Sums of whole numbers: what they begin with are the bits of a bias, the end is the nearest f32.
+#[derive(Clone, Copy)]
+struct Sums(__m256i);
+
+impl Register for Sums {
+    const WIDTH: usize = 8;
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's.
+        Self(unsafe { _mm256_loadu_si256(from.cast()) })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller's.
+        unsafe { _mm256_storeu_ps(to, _mm256_cvtepi32_ps(self.0)) }
+    }
+
+    #[inline(always)]
+    fn prefetch(line: *const u8) {
+        __m256::prefetch(line);
+    }
+}
+
+/// Four i8 times four u8, in two halves of 16 bits.
+struct Numbers;
+
+impl Multiply for Numbers {
+    type Register = Sums;
+    type Row = u32;
+    type Line = u32;
+    const STEP: usize = 1;
+
+    #[inline(always)]
+    unsafe fn add(sums: Sums, line: *const u32, value: *const u32) -> Sums {
+        // SAFETY: the caller's.
+        unsafe {
+            let line = _mm256_loadu_si256(line.cast());
+            let (even, odd) = (_mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(line)), _mm256_srai_epi16::<8>(line));
+            let value = _mm256_set1_epi32((*value).cast_signed());
+            let bytes = _mm256_set1_epi32(0x00ff_00ff);
+            let (first, second) =
+                (_mm256_and_si256(value, bytes), _mm256_and_si256(_mm256_srli_epi32::<8>(value), bytes));
+            let both = _mm256_add_epi32(_mm256_madd_epi16(even, first), _mm256_madd_epi16(odd, second));
+            Sums(_mm256_add_epi32(sums.0, both))
+        }
+    }
+}
+
+multiply!(product_numbers, Numbers, "avx2,fma", 2, 4: 1 2 3 4);
 multiply!(product, F32, "avx2,fma", 2, 6: 1 2 3 4 5 6);
 multiply!(product_widened, Widened, "avx2,fma", 2, 4: 1 2 3 4);

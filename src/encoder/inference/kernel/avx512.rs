@@ -17,10 +17,16 @@ use crate::simd::fused::Fused;
 /// Constructed below only, on machines that have the instructions.
 struct Avx512 {
     bf16: bool,
+    vnni: bool,
 }
 
-static PLAIN: Avx512 = Avx512 { bf16: false };
-static WITH_BF16: Avx512 = Avx512 { bf16: true };
+/// The kernels, with and without each extension.
+static KERNELS: [Avx512; 4] = [
+    Avx512 { bf16: false, vnni: false },
+    Avx512 { bf16: false, vnni: true },
+    Avx512 { bf16: true, vnni: false },
+    Avx512 { bf16: true, vnni: true },
+];
 
 fn has_avx512() -> bool {
     is_x86_feature_detected!("avx512f")
@@ -40,8 +46,11 @@ pub(super) fn detect() -> [Option<&'static dyn Kernel>; 2] {
     if !has_avx512() {
         return [None, None];
     }
-    let plain = Some(&PLAIN as &dyn Kernel);
-    let with_bf16 = is_x86_feature_detected!("avx512bf16").then_some(&WITH_BF16 as &dyn Kernel);
+    let vnni = is_x86_feature_detected!("avx512vnni");
+    let kernel = |bf16: bool| {
+        KERNELS.iter().find(|kernel| (kernel.bf16, kernel.vnni) == (bf16, vnni)).map(|kernel| kernel as &dyn Kernel)
+    };
+    let (plain, with_bf16) = (kernel(false), is_x86_feature_detected!("avx512bf16").then(|| kernel(true)).flatten());
     if is_intel() { [plain, with_bf16] } else { [with_bf16, plain] }
 }
 
@@ -72,6 +81,28 @@ impl Kernel for Avx512 {
             true => unsafe { product_bf16(product, out, out_stride) },
             false => unsafe { product_widened(product, out, out_stride) },
         }
+    }
+
+    fn product_of_numbers(&self, product: &Product<'_, u32, u32>, out: &mut [f32], out_stride: usize) {
+        if !product.fits(Numbers::STEP, out, out_stride) {
+            return;
+        }
+        // SAFETY: a kernel exists only where `detect` found the instructions, one with `vnni` where it found those too; the
+        // lengths fit.
+        match self.vnni {
+            true => unsafe { product_vnni(product, out, out_stride) },
+            false => unsafe { product_numbers(product, out, out_stride) },
+        }
+    }
+
+    fn quantize(&self, values: &[f32], words: &mut [u32]) -> f32 {
+        // SAFETY: as above.
+        unsafe { quantize(values, words) }
+    }
+
+    fn rescale(&self, row: f32, columns: &[f32], bias: &[f32], out: &mut [f32]) {
+        // SAFETY: as above.
+        unsafe { rescale(row, columns, bias, out) }
     }
 
     fn words_per_pair(&self) -> usize {
@@ -125,6 +156,16 @@ fn weigh(weighting: &Weighting<'_>, scores: &mut [f32]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 fn normalize(norm: &Norm<'_>, row: &mut [f32]) {
     elementwise::normalize::<Fused>(norm, row);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn quantize(values: &[f32], words: &mut [u32]) -> f32 {
+    elementwise::quantize(values, words)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn rescale(row: f32, columns: &[f32], bias: &[f32], out: &mut [f32]) {
+    elementwise::rescale::<Fused>(row, columns, bias, out);
 }
 
 impl Register for __m512 {
@@ -207,6 +248,77 @@ impl Multiply for Bf16 {
     }
 }
 
+/// Sums of whole numbers: what they begin with are the bits of a bias, the end is the nearest f32.
+#[derive(Clone, Copy)]
+struct Sums(__m512i);
+
+impl Register for Sums {
+    const WIDTH: usize = 16;
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's.
+        Self(unsafe { _mm512_loadu_si512(from.cast()) })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller's.
+        unsafe { _mm512_storeu_ps(to, _mm512_cvtepi32_ps(self.0)) }
+    }
+
+    #[inline(always)]
+    fn prefetch(line: *const u8) {
+        __m512::prefetch(line);
+    }
+}
+
+/// Four i8 times four u8, in two halves of 16 bits.
+struct Numbers;
+
+impl Multiply for Numbers {
+    type Register = Sums;
+    type Row = u32;
+    type Line = u32;
+    const STEP: usize = 1;
+
+    #[inline(always)]
+    unsafe fn add(sums: Sums, line: *const u32, value: *const u32) -> Sums {
+        // SAFETY: the caller's.
+        unsafe {
+            let line = _mm512_loadu_si512(line.cast());
+            let (even, odd) = (_mm512_srai_epi16::<8>(_mm512_slli_epi16::<8>(line)), _mm512_srai_epi16::<8>(line));
+            let value = _mm512_set1_epi32((*value).cast_signed());
+            let bytes = _mm512_set1_epi32(0x00ff_00ff);
+            let (first, second) =
+                (_mm512_and_si512(value, bytes), _mm512_and_si512(_mm512_srli_epi32::<8>(value), bytes));
+            let both = _mm512_add_epi32(_mm512_madd_epi16(even, first), _mm512_madd_epi16(odd, second));
+            Sums(_mm512_add_epi32(sums.0, both))
+        }
+    }
+}
+
+/// The same by `vpdpbusd`; the machine must have AVX512-VNNI.
+struct Vnni;
+
+impl Multiply for Vnni {
+    type Register = Sums;
+    type Row = u32;
+    type Line = u32;
+    const STEP: usize = 1;
+
+    #[inline(always)]
+    unsafe fn add(sums: Sums, line: *const u32, value: *const u32) -> Sums {
+        // SAFETY: the caller's.
+        unsafe {
+            let line = _mm512_loadu_si512(line.cast());
+            Sums(_mm512_dpbusd_epi32(sums.0, _mm512_set1_epi32((*value).cast_signed()), line))
+        }
+    }
+}
+
+multiply!(product_numbers, Numbers, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", 2, 12: 1 2 3 4 5 6 7 8 9 10 11 12);
+multiply!(product_vnni, Vnni, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,avx512vnni", 2, 12: 1 2 3 4 5 6 7 8 9 10 11 12);
 multiply!(product, F32, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", 2, 12: 1 2 3 4 5 6 7 8 9 10 11 12);
 multiply!(product_widened, Widened, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", 2, 12: 1 2 3 4 5 6 7 8 9 10 11 12);
 multiply!(product_bf16, Bf16, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,avx512bf16", 2, 12: 1 2 3 4 5 6 7 8 9 10 11 12);

@@ -78,6 +78,18 @@ pub(crate) trait Kernel: Send + Sync {
     /// machine's own).
     fn product_of_rounded(&self, product: &Product<'_, u32, u32>, out: &mut [f32], out_stride: usize);
 
+    /// The sums of whole numbers, four to a word: out[r][c] = start[c] + Σ_k Σ_i (byte i of rows[r][k], 0…255) · (byte i of panel[k][c],
+    /// −128…127), as the nearest f32. The bits of the product's `bias` are the starts, i32. Exact where no sum leaves 32 bits, as none does of up
+    /// to [`MAX_DEPTH_OF_NUMBERS`] numbers. Nothing is written when the lengths do not fit.
+    fn product_of_numbers(&self, product: &Product<'_, u32, u32>, out: &mut [f32], out_stride: usize);
+
+    /// Writes the values of a row as whole numbers of −127 to 127, each 128 more than it is, four to a word; returns what they are multiplied with to
+    /// have the values again. What a last word has beyond the values is left as it is.
+    fn quantize(&self, values: &[f32], words: &mut [u32]) -> f32;
+
+    /// out[c] = out[c] · (row · columns[c]) + bias[c], fused; without a bias, the product.
+    fn rescale(&self, row: f32, columns: &[f32], bias: &[f32], out: &mut [f32]);
+
     /// Words of a row in the form of [`round`](Self::round), for each pair of values.
     fn words_per_pair(&self) -> usize;
 
@@ -94,6 +106,9 @@ pub(crate) trait Kernel: Send + Sync {
     /// Layer normalisation of one row, after adding another; see [`Norm`].
     fn normalize(&self, norm: &Norm<'_>, row: &mut [f32]);
 }
+
+/// So many products of 255 and 128 stay within 32 bits.
+pub(crate) const MAX_DEPTH_OF_NUMBERS: usize = i32::MAX as usize / (255 * 128);
 
 /// The fastest kernel of this machine, if there is one.
 pub(crate) fn detect() -> Option<&'static dyn Kernel> {

@@ -37,6 +37,21 @@ impl Kernel for Neon {
         }
     }
 
+    fn product_of_numbers(&self, product: &Product<'_, u32, u32>, out: &mut [f32], out_stride: usize) {
+        if product.fits(Numbers::STEP, out, out_stride) {
+            // SAFETY: as above.
+            unsafe { product_numbers(product, out, out_stride) }
+        }
+    }
+
+    fn quantize(&self, values: &[f32], words: &mut [u32]) -> f32 {
+        elementwise::quantize(values, words)
+    }
+
+    fn rescale(&self, row: f32, columns: &[f32], bias: &[f32], out: &mut [f32]) {
+        elementwise::rescale::<Fused>(row, columns, bias, out);
+    }
+
     fn words_per_pair(&self) -> usize {
         Widened::STEP
     }
@@ -115,5 +130,53 @@ impl Multiply for Widened {
     }
 }
 
+/// Sums of whole numbers: what they begin with are the bits of a bias, the end is the nearest f32.
+#[derive(Clone, Copy)]
+struct Sums(int32x4_t);
+
+impl Register for Sums {
+    const WIDTH: usize = 4;
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's.
+        Self(unsafe { vld1q_s32(from.cast()) })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller's.
+        unsafe { vst1q_f32(to, vcvtq_f32_s32(self.0)) }
+    }
+
+    #[inline(always)]
+    fn prefetch(_: *const u8) {}
+}
+
+/// Four i8 times four u8, widened to 16 bits.
+struct Numbers;
+
+impl Multiply for Numbers {
+    type Register = Sums;
+    type Row = u32;
+    type Line = u32;
+    const STEP: usize = 1;
+
+    #[inline(always)]
+    unsafe fn add(sums: Sums, line: *const u32, value: *const u32) -> Sums {
+        // SAFETY: the caller's.
+        unsafe {
+            let line = vld1q_s8(line.cast());
+            let (low, high) = (vmovl_s8(vget_low_s8(line)), vmovl_s8(vget_high_s8(line)));
+            let value = vget_low_s16(vreinterpretq_s16_u16(vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(*value)))));
+            // The products of one column's four bytes each.
+            let (a, b) = (vmull_s16(vget_low_s16(low), value), vmull_s16(vget_high_s16(low), value));
+            let (c, d) = (vmull_s16(vget_low_s16(high), value), vmull_s16(vget_high_s16(high), value));
+            Sums(vaddq_s32(sums.0, vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d))))
+        }
+    }
+}
+
+multiply!(product_numbers, Numbers, "neon", 4, 4: 1 2 3 4);
 multiply!(product, F32, "neon", 4, 4: 1 2 3 4);
 multiply!(product_widened, Widened, "neon", 4, 4: 1 2 3 4);

@@ -156,6 +156,76 @@ proptest! {
     }
 
     #[test]
+    fn sums_of_whole_numbers_are_exact(n_rows in 1usize..30, depth in 1usize..700, wide: bool, seed: u64) {
+        let (columns, lines) = (if wide { PANEL } else { LANES }, depth.div_ceil(4));
+        // The largest numbers stand in the first row, the lowest in the first column.
+        let row_at = |values: &[f32], row: usize, k: usize| match (k < depth, row) {
+            (false, _) => 77,
+            (true, 0) => 255,
+            (true, _) => ((values[row * depth + k] + 1.0) * 127.0) as u8,
+        };
+        let panel_at = |values: &[f32], k: usize, column: usize| match (k < depth, column) {
+            (false, _) => 0,
+            (true, 0) => -128,
+            (true, _) => (values[k * columns + column] * 127.0) as i8,
+        };
+        let (of_rows, of_panel) = (numbers(seed, n_rows * depth), numbers(!seed, depth * columns));
+        let four = |of: &dyn Fn(usize) -> u8| u32::from_le_bytes([0, 1, 2, 3].map(of));
+        let rows: Vec<u32> = (0..n_rows * lines)
+            .map(|at| four(&|i| row_at(&of_rows, at / lines, 4 * (at % lines) + i)))
+            .collect();
+        let panel: Vec<u32> = (0..lines * columns)
+            .map(|at| four(&|i| panel_at(&of_panel, 4 * (at / columns) + i, at % columns).cast_unsigned()))
+            .collect();
+        let starts: Vec<i32> = (0..columns as i32).map(|column| 1000 * column - 5).collect();
+        let product = Product {
+            rows: &rows, row_stride: lines, row_len: lines, n_rows, panel: &panel, panel_stride: columns, lines, columns,
+            bias: bytemuck::cast_slice(&starts),
+        };
+        for kernel in all() {
+            let stride = columns + 3;
+            let mut out = vec![9.0; n_rows * stride];
+            kernel.product_of_numbers(&product, &mut out, stride);
+            for row in 0..n_rows {
+                for column in 0..columns {
+                    let term = |k: usize| i32::from(row_at(&of_rows, row, k)) * i32::from(panel_at(&of_panel, k, column));
+                    let sum = (0..depth).map(term).fold(starts[column], |sum, term| sum.checked_add(term).unwrap());
+                    prop_assert_eq!(out[row * stride + column], sum as f32, "{}", kernel.name());
+                }
+                prop_assert!(out[row * stride + columns..][..3].iter().all(|gap| *gap == 9.0));
+            }
+        }
+    }
+
+    #[test]
+    fn rows_become_whole_numbers_and_sums_values_again(n in 1usize..100, with_bias: bool, seed: u64) {
+        let values: Vec<f32> = numbers(seed, n).iter().map(|value| value * 37.0).collect();
+        let largest = values.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+        let (columns, bias) = (numbers(!seed, n), if with_bias { numbers(seed ^ 5, n) } else { Vec::new() });
+        let mut first: Option<(Vec<u32>, u32, Vec<u32>)> = None;
+        for kernel in all() {
+            let mut words = vec![0x0707_0707; n.div_ceil(4)];
+            let scale = kernel.quantize(&values, &mut words);
+            prop_assert!((scale * 127.0 / largest - 1.0).abs() < 1e-6);
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            for (value, byte) in values.iter().zip(&bytes) {
+                let number = i32::from(*byte) - 128;
+                prop_assert!(number.abs() <= 127);
+                prop_assert!((number as f32 * scale - value).abs() <= 0.5001 * scale, "{}", kernel.name());
+            }
+            prop_assert!(bytes[n..].iter().all(|byte| *byte == 7));
+            let mut out = values.clone();
+            kernel.rescale(0.25, &columns, &bias, &mut out);
+            for (at, got) in out.iter().enumerate() {
+                let exact = f64::from(values[at]) * 0.25 * f64::from(columns[at]) + f64::from(bias.get(at).copied().unwrap_or(0.0));
+                prop_assert!((f64::from(*got) - exact).abs() < 1e-5);
+            }
+            let bits = (words, scale.to_bits(), out.iter().map(|v| v.to_bits()).collect::<Vec<u32>>());
+            prop_assert!(*first.get_or_insert_with(|| bits.clone()) == bits, "{}", kernel.name());
+        }
+    }
+
+    #[test]
     fn rows_alone_have_the_bits_they_have_among_others(n_rows in 2usize..40, depth in 1usize..70, seed: u64) {
         let case = Case::new(seed, n_rows, depth, PANEL, true);
         for kernel in all() {
@@ -251,6 +321,17 @@ fn rounding_is_to_nearest_and_ties_to_even() {
         [(1.0f32, 0x3f80), (1.003_906_2, 0x3f80), (1.011_718_7, 0x3f82), (-1.004, 0xbf81), (0.0, 0)]
     {
         assert_eq!(round_to_bf16(value) >> 16, expected, "{value}");
+    }
+}
+
+#[test]
+fn rows_without_size_become_zeros() {
+    for kernel in all() {
+        for row in [vec![0.0; 21], vec![1e-38; 21]] {
+            let mut words = vec![7; 6];
+            assert_eq!(kernel.quantize(&row, &mut words), 0.0);
+            assert!(words[..5].iter().all(|word| *word == 0x8080_8080));
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::arena::ArenaBuilder;
 use super::attention::Attention;
-use super::kernel::{Kernel, PANEL};
+use super::kernel::{Kernel, MAX_DEPTH_OF_NUMBERS, PANEL};
 use super::linear::{Linear, LinearSource, Pieces};
 use super::positions::{PositionBias, Rotary};
 use super::transformer::{Embeddings, Layer, NormWeights, Norms, Transformer};
@@ -75,6 +75,12 @@ impl Loader<'_> {
     /// [`Error::Tensor`](crate::Error::Tensor) when a tensor is missing, has another shape or a value that is not finite;
     /// [`Error::Encoder`](crate::Error::Encoder) when there is not enough memory.
     pub(crate) fn load(&self) -> Result<Transformer> {
+        let widest = self.config.hidden_size.max(self.config.intermediate_size);
+        if self.precision == Precision::I8 && widest > MAX_DEPTH_OF_NUMBERS {
+            let problem =
+                format!("its layers are {widest} wide; up to {MAX_DEPTH_OF_NUMBERS} are computed with precision i8");
+            return Err(encoder_error(self.files.origin(), problem));
+        }
         let parts = match &self.config.modern {
             None => self.post_norm()?,
             Some(modern) => self.modern_bert(modern)?,
