@@ -15,7 +15,7 @@ pub enum Precision {
     /// memory for the layers' weights, and less time for single short texts.
     Bf16,
     /// Weights of the linear layers as whole numbers of 8 bits with a scale for each output, their inputs with a scale for each token; products
-    /// summed exactly. A quarter of the memory for the layers' weights, and the least time. It has the same bits on every kernel.
+    /// summed exactly. A quarter of the memory for the layers' weights, and the least time. It has the same bits on every instruction set with kernels.
     I8,
 }
 
