@@ -35,10 +35,3 @@ pub struct ModelShape {
     /// How the model asks to be computed.
     pub precision: Precision,
 }
-
-impl ModelShape {
-    /// Whether the model is another one than the base, and not just stored or computed in another way.
-    pub fn is_smaller(&self) -> bool {
-        !self.layers.is_empty() || self.vocabulary > 0 || self.dim > 0
-    }
-}

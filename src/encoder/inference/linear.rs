@@ -125,7 +125,7 @@ impl LinearSource {
                         let sum: i32 = row.iter().map(|number| *number as i32).sum();
                         *start = sum.wrapping_mul(-128).to_ne_bytes();
                     }
-                    transpose::<4>(&rows, depth, 4, numbers, |values| {
+                    transpose(&rows, depth, 4, numbers, |values| {
                         std::array::from_fn(|at| (values.get(at).copied().unwrap_or(0.0) as i8).to_le_bytes()[0])
                     });
                 }
@@ -294,17 +294,11 @@ fn read_finite(weights: &RawTensor, output: usize, row: &mut [f32]) -> Result<()
     }
 }
 
-/// Turns [`PANEL`] rows of `depth` values into lines, `together` values of each row to a word of N bytes; in pieces that stay in the fastest
+/// Turns [`PANEL`] rows of `depth` values into lines, `together` values of each row to a word; in pieces that stay in the fastest
 /// cache.
-fn transpose<const N: usize>(
-    rows: &[f32],
-    depth: usize,
-    together: usize,
-    out: &mut [u8],
-    word: impl Fn(&[f32]) -> [u8; N],
-) {
+fn transpose(rows: &[f32], depth: usize, together: usize, out: &mut [u8], word: impl Fn(&[f32]) -> [u8; 4]) {
     const LINES: usize = 64;
-    let (words, _) = out.as_chunks_mut::<N>();
+    let (words, _) = out.as_chunks_mut::<4>();
     for (first, lines) in words.chunks_mut(PANEL * LINES).enumerate() {
         for (c, row) in rows.chunks_exact(depth.max(1)).enumerate() {
             let values = row[first * LINES * together..].chunks(together);

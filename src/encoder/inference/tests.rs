@@ -80,57 +80,36 @@ fn every_family_on_every_kernel_equals_candle() {
     }
 }
 
+/// How far all texts on all kernels are from what candle makes of them at a precision, and in f32: root mean squares.
+fn distances(tiny: &Tiny, precision: Precision) -> (f64, f64) {
+    let (mut to_rounded, mut to_f32, mut n) = (0.0, 0.0, 0.0);
+    for text in tiny.texts() {
+        let rounded = tiny.candle(precision, &text, text.len());
+        let plain = tiny.candle(Precision::F32, &text, text.len());
+        for kernel in kernel::all() {
+            let found = tiny.packed(kernel, precision).forward(&[whole(&text)], &mut Workspace::default()).to_vec();
+            let square = |other: &[f32]| found.iter().zip(other).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
+            to_rounded += square(&rounded);
+            to_f32 += square(&plain);
+            n += found.len() as f64;
+        }
+    }
+    ((to_rounded / n).sqrt(), (to_f32 / n).sqrt())
+}
+
 /// Rounding amplifies differences in the last bit: a value close to a tie goes the other way. So the bound is that of some such
 /// roundings (2⁻⁸ of a value) and far below what computing in f32 instead would give, which is asserted too.
 #[test]
-fn bf16_rounds_what_candle_rounds() {
+fn each_precision_rounds_what_candle_rounds() {
     for family in Family::ALL {
-        let tiny = Tiny::of(family);
-        let (mut to_rounded, mut to_f32, mut n) = (0.0, 0.0, 0.0);
-        for text in tiny.texts() {
-            let rounded = tiny.candle(Precision::Bf16, &text, text.len());
-            let plain = tiny.candle(Precision::F32, &text, text.len());
-            for kernel in kernel::all() {
-                let found =
-                    tiny.packed(kernel, Precision::Bf16).forward(&[whole(&text)], &mut Workspace::default()).to_vec();
-                let square =
-                    |other: &[f32]| found.iter().zip(other).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
-                to_rounded += square(&rounded);
-                to_f32 += square(&plain);
-                n += found.len() as f64;
-            }
+        for precision in [Precision::Bf16, Precision::I8] {
+            let (to_rounded, to_f32) = distances(&Tiny::of(family), precision);
+            assert!(
+                to_rounded < 0.25 * to_f32,
+                "{family:?}, {precision}: {to_rounded:e} to rounded, {to_f32:e} to f32"
+            );
+            assert!(to_f32 > 1e-4, "{family:?}: {precision} changes nothing");
         }
-        let (to_rounded, to_f32) = ((to_rounded / n).sqrt(), (to_f32 / n).sqrt());
-        assert!(to_rounded < 0.25 * to_f32, "{family:?}: {to_rounded:e} to rounded, {to_f32:e} to f32");
-        assert!(to_f32 > 1e-4, "{family:?}: bf16 changes nothing");
-    }
-}
-
-/// candle rounds the same numbers; where rounding amplifies a difference in the last bit, one goes the other way.
-#[test]
-fn eight_bits_round_what_candle_rounds_and_have_the_same_bits_on_every_kernel() {
-    for family in Family::ALL {
-        let tiny = Tiny::of(family);
-        let (mut to_rounded, mut to_f32, mut n) = (0.0, 0.0, 0.0);
-        for text in tiny.texts() {
-            let rounded = tiny.candle(Precision::I8, &text, text.len());
-            let plain = tiny.candle(Precision::F32, &text, text.len());
-            let mut first: Option<Vec<u32>> = None;
-            for kernel in kernel::all() {
-                let found =
-                    tiny.packed(kernel, Precision::I8).forward(&[whole(&text)], &mut Workspace::default()).to_vec();
-                let square =
-                    |other: &[f32]| found.iter().zip(other).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
-                to_rounded += square(&rounded);
-                to_f32 += square(&plain);
-                n += found.len() as f64;
-                let bits: Vec<u32> = found.iter().map(|value| value.to_bits()).collect();
-                assert!(*first.get_or_insert_with(|| bits.clone()) == bits, "{family:?}, {}", kernel.name());
-            }
-        }
-        let (to_rounded, to_f32) = ((to_rounded / n).sqrt(), (to_f32 / n).sqrt());
-        assert!(to_rounded < 0.25 * to_f32, "{family:?}: {to_rounded:e} to rounded, {to_f32:e} to f32");
-        assert!(to_f32 > 1e-4, "{family:?}: 8 bits change nothing");
     }
 }
 
@@ -158,14 +137,19 @@ fn a_text_has_the_same_bits_alone_and_in_a_batch() {
 }
 
 #[test]
-fn f32_has_the_same_bits_on_every_kernel() {
+fn f32_and_whole_numbers_have_the_same_bits_on_every_kernel() {
     for family in Family::ALL {
         let tiny = Tiny::of(family);
-        let text = &tiny.texts()[9];
-        let on =
-            |kernel| tiny.packed(kernel, Precision::F32).forward(&[whole(text)], &mut Workspace::default()).to_vec();
-        let all: Vec<Vec<f32>> = kernel::all().map(on).collect();
-        assert!(all.iter().all(|other| *other == all[0]), "{family:?}");
+        for (text, precision) in
+            tiny.texts().iter().flat_map(|text| [Precision::F32, Precision::I8].map(|precision| (text, precision)))
+        {
+            let on = |kernel| {
+                let hidden = tiny.packed(kernel, precision).forward(&[whole(text)], &mut Workspace::default()).to_vec();
+                hidden.into_iter().map(f32::to_bits).collect()
+            };
+            let all: Vec<Vec<u32>> = kernel::all().map(on).collect();
+            assert!(all.iter().all(|other| *other == all[0]), "{family:?}, {precision}");
+        }
     }
 }
 

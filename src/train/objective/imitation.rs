@@ -1,9 +1,7 @@
 //! Distillation: token rows are to point where the teacher's do.
 
+use super::scores::SMALLEST;
 use crate::train::token_rows::TokenRows;
-
-/// Below this a row is taken for zero: it has no direction.
-const SMALLEST: f32 = 1e-12;
 
 /// The mean over rows of 1 − cos(row, target), times `weight`; `gradient`, rows of the same texts, gets its derivative added. `targets` are unit
 /// vectors, or zero where a row has none to follow: such rows do not count.

@@ -13,7 +13,7 @@ use crate::train::token_rows::TokenRows;
 /// Token rows of left texts whose cosines with all right ones are held at a time, at most, unless one text has more.
 const BLOCK_ROWS: usize = 128;
 /// Below this a row is taken for zero: it has no direction.
-const SMALLEST: f32 = 1e-12;
+pub(super) const SMALLEST: f32 = 1e-12;
 
 /// A way to score pairs that has a derivative.
 pub(super) trait Scores {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use workindex::Checkpoint;
+use workindex::{Checkpoint, Encoder};
 
 use crate::failure::Outcome;
 
@@ -30,6 +30,13 @@ impl Choice {
             Self::Dir(dir) => Ok(Checkpoint::open(dir)?),
             Self::BuiltIn => built_in(),
         }
+    }
+
+    /// The model with its own settings, loaded.
+    pub fn open(&self) -> Outcome<Encoder> {
+        let checkpoint = self.checkpoint()?;
+        let settings = checkpoint.default_settings();
+        Ok(Encoder::from_checkpoint(checkpoint, settings)?)
     }
 }
 

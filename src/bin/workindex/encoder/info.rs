@@ -23,9 +23,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    let checkpoint = args.encoder.checkpoint()?;
-    let settings = checkpoint.default_settings();
-    let encoder = Encoder::from_checkpoint(checkpoint, settings)?;
+    let encoder = args.encoder.open()?;
     let files = files(&encoder)?;
     match args.json {
         true => json::print(&as_json(&encoder, &files)),

@@ -12,8 +12,6 @@ mod show;
 
 use std::path::PathBuf;
 
-use workindex::Encoder;
-
 use crate::console::{Console, print};
 use crate::encoder::shown;
 use crate::failure::Outcome;
@@ -37,9 +35,7 @@ pub struct Args {
 
 pub fn run(args: &Args, console: &Console) -> Outcome {
     let choice = build::encoder();
-    let checkpoint = choice.checkpoint()?;
-    let settings = checkpoint.default_settings();
-    let encoder = Encoder::from_checkpoint(checkpoint, settings)?;
+    let encoder = choice.open()?;
     print(format_args!(
         "1. The encoder turns each token of a text into a vector.\n   {}: {} layers, {} values per token\n   {}\n",
         encoder.name(),
