@@ -49,7 +49,10 @@ def zipped(files, method=zipfile.ZIP_DEFLATED):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", method) as archive:
         for name, content in files:
-            archive.writestr(name, content)
+            # Of no time in particular, so that each run writes the same bytes.
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o600 << 16
+            archive.writestr(entry, content, compress_type=method)
     return out.getvalue()
 
 
