@@ -14,6 +14,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use workindex::workbench::held_out::Holdout;
 use workindex::workbench::{Data, DataOptions, Dataset, Loaded, Metric, Selection, Split, TargetIndex, Task, ranks};
 use workindex::{Checkpoint, Encoder, EncoderSettings, Forms, Monitor, Precision};
 
@@ -41,7 +42,7 @@ fn main() -> Result<()> {
         "set", "queries", "f32", "bf16", "change", "that bf16 has too", "top 1", "score change"
     );
     for set in TASKS.into_iter().flat_map(|task| data.sets(task)) {
-        let selection = Selection { split: Split::Validation, held_out: false };
+        let selection = Selection { split: Split::Validation, held_out: Holdout::None };
         match data.load(&set, selection, &Monitor::silent())? {
             Loaded::Missing(looked_for) => println!("{set:<28} missing: no {looked_for}"),
             Loaded::Ready(dataset) => {

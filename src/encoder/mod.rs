@@ -68,12 +68,10 @@ pub(crate) use sides::{DirectionWord, InteractionWord, RuleChoice, WeightsWord};
 pub use tokenizer::Token;
 #[cfg(feature = "train")]
 pub(crate) use tokenizer::{TextTokenizer, Tokenized as TokenIds};
-#[cfg(feature = "train")]
-pub(crate) use weights::SCALE;
-#[cfg(all(test, feature = "train"))]
-pub(crate) use weights::WeightFiles;
 #[cfg(all(test, feature = "train"))]
 pub(crate) use weights::Weights;
+#[cfg(feature = "train")]
+pub(crate) use weights::{SCALE, WeightFiles};
 
 /// What an encoder makes of one text.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,20 +9,7 @@ use super::shape::ModelShape;
 use super::trainer::{GraphTerm, TrainingOptions};
 use crate::error::{Error, Result};
 use crate::late_interaction::{Direction, Rule};
-
-/// Which concepts are held out from training.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Split {
-    /// None: the model may be judged on nothing that it was trained on.
-    None,
-    /// Every fifth concept, by a hash of its id ([`held_out`](crate::workbench::held_out)).
-    #[default]
-    Hash,
-    /// Occupations of every fifth ISCO group, by a hash of the group's code, so that no sibling of a held-out occupation is trained on; all
-    /// other concepts as with `hash`.
-    IscoGroup,
-}
+use crate::workbench::held_out::Holdout;
 
 /// A training run. Every field has a default; unknown ones are refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,7 +42,7 @@ pub struct DataConfig {
     /// Annotated sentences below `workbench` (`sentence`, `skills`), or empty for none.
     pub sentences: String,
     /// What is held out.
-    pub held_out: Split,
+    pub held_out: Holdout,
 }
 
 /// How batches are drawn; as [`Sampler`].
@@ -163,7 +150,7 @@ impl Default for DataConfig {
     fn default() -> Self {
         let (esco, onet) = ("newest".to_string(), String::new());
         let sentences = "skill_extraction/skillskape_train.csv".to_string();
-        Self { esco, onet, sentences, held_out: Split::Hash }
+        Self { esco, onet, sentences, held_out: Holdout::Hash }
     }
 }
 
@@ -311,7 +298,7 @@ mod tests {
         assert_eq!(TrainingConfig::parse(&config.to_toml(), "x").unwrap(), config);
         assert_eq!(TrainingConfig::parse("", "x").unwrap(), config);
         let some = TrainingConfig::parse("[optimizer]\nsteps = 7\n[data]\nheld_out = \"isco_group\"", "x").unwrap();
-        assert_eq!((some.optimizer.steps, some.data.held_out), (7, Split::IscoGroup));
+        assert_eq!((some.optimizer.steps, some.data.held_out), (7, Holdout::IscoGroup));
         for (text, words) in [
             ("[optimiser]\nsteps = 1", "optimiser"),
             ("[objective]\nrule = \"hard\"", "max_sim"),

@@ -18,10 +18,12 @@
 //! | `optimizer.rs` | AdamW that touches only the words of a batch, clipping, schedule |
 //! | `trainer.rs`, `run.rs`, `config.rs`, `curves.rs` | steps; runs; their configuration; their curves |
 //! | `model_files.rs` | the model directory, and the state of a run |
+//! | `mix.rs` | means of models, weight by weight |
 
 mod config;
 mod corpus;
 mod curves;
+mod mix;
 mod model_files;
 mod objective;
 mod optimizer;
@@ -39,9 +41,10 @@ mod transformer;
 mod vocabulary;
 
 pub use config::{
-    BatchConfig, DataConfig, GraphConfig, ObjectiveConfig, OptimizerConfig, Split, TrainingConfig, ValidationConfig,
+    BatchConfig, DataConfig, GraphConfig, ObjectiveConfig, OptimizerConfig, TrainingConfig, ValidationConfig,
 };
 pub use corpus::{Corpus, HeldOut, Job, LeftOut, Sentence, Skill};
+pub use mix::mix;
 pub use objective::{Contrast, Edges, Objective};
 pub use optimizer::{AdamW, Schedule};
 pub use run::{Log, TrainingEvent, TrainingRun, Validation};

@@ -62,23 +62,21 @@ impl ModelFiles<'_> {
         }
         let (dense, own): (Vec<_>, Vec<_>) =
             tensors("", parameters, &parameters.values).into_iter().partition(|(name, _)| name == DENSE);
-        self.write_weights(&dir.join(weights).join(WEIGHTS), own)?;
+        self.write_stored(&dir.join(weights).join(WEIGHTS), own)?;
         if !dense.is_empty() {
             let named = dense.into_iter().map(|(_, tensor)| ("linear.weight".to_string(), tensor)).collect();
-            self.write_weights(&dir.join(DENSE_FOLDER).join(WEIGHTS), named)?;
+            self.write_stored(&dir.join(DENSE_FOLDER).join(WEIGHTS), named)?;
         }
         write(&dir.join(SIDECAR), format!("{:#}\n", self.sidecar()).as_bytes())?;
         write(&dir.join("README.md"), card.as_bytes())
     }
 
-    fn write_weights(&self, path: &Path, tensors: Vec<(String, Tensor<'_>)>) -> Result<()> {
-        create_parent(path)?;
+    fn write_stored(&self, path: &Path, tensors: Vec<(String, Tensor<'_>)>) -> Result<()> {
         let tensors = match self.shape.weights {
             StoredWeights::F32 => tensors,
             StoredWeights::I8 => tensors.into_iter().flat_map(|(name, tensor)| tensor.quantized(name)).collect(),
         };
-        // Loaders in Python refuse files that do not say what they were saved by.
-        write_tensors(path, tensors, HashMap::from([("format".to_string(), "pt".to_string())]))
+        write_weights(path, tensors)
     }
 
     fn sidecar(&self) -> Value {
@@ -93,7 +91,20 @@ impl ModelFiles<'_> {
     }
 }
 
-fn create_parent(path: &Path) -> Result<()> {
+/// Writes weights, by name and shape, as `model.safetensors` of a folder.
+pub(super) fn write_folder(folder: &Path, weights: Vec<(String, Vec<usize>, Vec<f32>)>) -> Result<()> {
+    let tensor = |(name, shape, values)| (name, Tensor { shape, numbers: Numbers::Owned(values) });
+    write_weights(&folder.join(WEIGHTS), weights.into_iter().map(tensor).collect())
+}
+
+/// Writes weights as they are loaded everywhere.
+fn write_weights(path: &Path, tensors: Vec<(String, Tensor<'_>)>) -> Result<()> {
+    create_parent(path)?;
+    // Loaders in Python refuse files that do not say what they were saved by.
+    write_tensors(path, tensors, HashMap::from([("format".to_string(), "pt".to_string())]))
+}
+
+pub(super) fn create_parent(path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     std::fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))
 }
@@ -176,7 +187,7 @@ fn write_tensors(path: &Path, tensors: Vec<(String, Tensor<'_>)>, metadata: Hash
     write(path, &bytes)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     crate::workbench::write_file(path, bytes)
 }
 

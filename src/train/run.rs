@@ -240,7 +240,7 @@ impl<'a> TrainingRun<'a> {
         let sets: Vec<SetName> = self.config.validation.sets.iter().map(|set| set.parse()).collect::<Result<_>>()?;
         let rule = self.trainer.options().objective.rule;
         let system = System::LateInteraction { rule: Some(rule), forms: Forms::Preferred };
-        let selection = Selection { split: Split::Validation, held_out: true };
+        let selection = Selection { split: Split::Validation, held_out: self.config.data.held_out };
         let judged = Evaluation::new(self.data, scratch.path().join("results"))
             .encoder(encoder)
             .systems(vec![system])

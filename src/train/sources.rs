@@ -2,26 +2,12 @@
 
 use sha1::{Digest, Sha1};
 
-use super::config::{DataConfig, Split};
+use super::config::DataConfig;
 use super::corpus::Corpus;
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
-use crate::ontology::{Concept, Kind, Release};
-use crate::workbench::{Data, held_out, read_sentences};
-
-impl Split {
-    /// Whether a concept is held out.
-    pub fn holds_out(self, concept: &Concept) -> bool {
-        match self {
-            Split::None => false,
-            Split::Hash => held_out::is_held_out(&concept.id),
-            Split::IscoGroup => match concept.attributes.get("iscoGroup").and_then(|codes| codes.first()) {
-                Some(code) if concept.kind == Kind::OCCUPATION => held_out::is_held_out(code),
-                _ => held_out::is_held_out(&concept.id),
-            },
-        }
-    }
-}
+use crate::ontology::{Concept, Release};
+use crate::workbench::{Data, read_sentences};
 
 /// What was read for training.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,10 +1,13 @@
-//! Which concepts are held out from training: every fifth, by a hash of their id.
+//! Which concepts are held out from training: every fifth, by a hash of their id, or of their ISCO group's.
 //!
 //! A concept is held out when SHA-1 of its id (the URI in ESCO, the code in O*NET), read as one big-endian number, is divisible by 5. So a
 //! concept stays on its side from release to release, and whoever trains elsewhere can compute the same. A model that is judged on
 //! held-out concepts must not have met an edge or a label of any of them.
 
+use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
+
+use crate::ontology::{Concept, Kind};
 
 /// One concept in so many is held out.
 pub const ONE_IN: u32 = 5;
@@ -19,6 +22,43 @@ pub const ONE_IN: u32 = 5;
 pub fn is_held_out(id: &str) -> bool {
     let digest = Sha1::digest(id.as_bytes());
     digest.iter().fold(0, |rest, &byte| (rest * 256 + u32::from(byte)) % ONE_IN) == 0
+}
+
+/// How concepts are held out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holdout {
+    /// None is: a model that was trained so may be judged on nothing that it was trained on.
+    None,
+    /// Every fifth concept, by [`is_held_out`] of its id.
+    Hash,
+    /// Occupations of every fifth ISCO group, by [`is_held_out`] of the group's code, so that no sibling of a held-out occupation is trained on; all
+    /// other concepts as with `Hash`.
+    IscoGroup,
+}
+
+impl Holdout {
+    /// Whether a concept is held out.
+    pub fn holds_out(self, concept: &Concept) -> bool {
+        match self {
+            Holdout::None => false,
+            Holdout::Hash => is_held_out(&concept.id),
+            Holdout::IscoGroup => match concept.attributes.get("iscoGroup").and_then(|codes| codes.first()) {
+                Some(code) if concept.kind == Kind::OCCUPATION => is_held_out(code),
+                _ => is_held_out(&concept.id),
+            },
+        }
+    }
+
+    /// The rule in words, as results state it.
+    pub(super) fn rule(self) -> String {
+        let of = match self {
+            Holdout::None => return "none".to_string(),
+            Holdout::Hash => "the id",
+            Holdout::IscoGroup => "the ISCO group's code (of what has none, of the id)",
+        };
+        format!("SHA-1 of {of} divisible by {ONE_IN}")
+    }
 }
 
 #[cfg(test)]

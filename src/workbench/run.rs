@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::data::DataOptions;
 use super::files;
+use super::held_out::Holdout;
 use super::loaders::Selection;
 use super::record::{Record, record_path};
 use super::system::System;
@@ -27,8 +28,8 @@ pub struct RunHead {
     pub systems: Vec<String>,
     /// The part of the sets.
     pub split: Split,
-    /// Whether only queries of held-out concepts were taken of sets made from an ontology.
-    pub held_out: bool,
+    /// How the concepts are held out that queries were taken of, of sets made from an ontology; `none` where all were.
+    pub held_out: Holdout,
     /// One query in so many was taken.
     pub one_in: usize,
     /// The release of ESCO that was asked for.

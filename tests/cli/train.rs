@@ -35,10 +35,26 @@ fn a_model_is_trained_and_judged() {
         &path("judged"),
     ]);
     assert!(judged.contains("job2skill"), "{judged}");
+    let mean = path("mean");
+    let said = ok(&["encoder", "mix", &format!("{model}=0.5"), &format!("{}=0.5", tiny()), "--out", &mean]);
+    assert!(said.contains("the mean of 2 models is in"), "{said}");
+    assert!(ok(&["encoder", "info", &mean]).contains("fingerprint"));
+    assert!(fails(1, &["encoder", "mix", &model, &tiny(), "--out", &mean]).contains("already exists"));
+    assert!(fails(2, &["encoder", "mix", &format!("{model}=1"), &tiny(), "--out", &mean]).contains("a share"));
+    assert!(
+        fails(1, &["encoder", "mix", &format!("{model}=1"), &format!("{model}=1"), "--out", &mean])
+            .contains("sum to 2")
+    );
     // There is a model already, and a folder is for one run.
     assert!(fails(1, &args).contains("already exists"));
     std::fs::write(&config, text.replace("steps = 10", "steps = 11")).unwrap();
     assert!(fails(1, &args).contains("the state of another run"));
+    std::fs::write(&config, &text).unwrap();
+    let seeded = |seed| {
+        ["train", &config, "--seed", seed, "--encoder", &tiny(), "--data", &data, "--out", &out].map(str::to_string)
+    };
+    let fails_seeded = |seed| fails(1, &seeded(seed).iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(fails_seeded("1").contains("already exists") && fails_seeded("2").contains("the state of another run"));
     std::fs::write(&config, "[optimizer]\nstep = 1").unwrap();
     assert!(fails(1, &args).contains("unknown field `step`"));
     fails(2, &["train", &config]);

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use workindex::train::{Corpus, Graph, Sampler, Skill, Split};
-use workindex::workbench::held_out;
+use workindex::train::{Corpus, Graph, Sampler, Skill};
+use workindex::workbench::held_out::{self, Holdout};
 use workindex::{Concept, Kind, Monitor, Release, onet};
 
 use crate::common::{fixture, mini_esco};
@@ -24,7 +24,7 @@ fn sentences(release: &Release) -> Vec<(String, Vec<&str>)> {
     skills.chunks_exact(2).map(|two| (pair(two), vec![two[0].label.as_str(), two[1].label.as_str(), "UNK"])).collect()
 }
 
-fn corpus(split: Split) -> (Corpus, Vec<Release>) {
+fn corpus(split: Holdout) -> (Corpus, Vec<Release>) {
     let (esco, onet) = (mini_esco("1.1.0"), mini_onet());
     let mut corpus = Corpus::default();
     let held = |concept: &Concept| split.holds_out(concept);
@@ -37,7 +37,7 @@ fn corpus(split: Split) -> (Corpus, Vec<Release>) {
 }
 
 /// The labels of held-out concepts of the kinds that are learned from.
-fn forbidden(releases: &[Release], split: Split) -> HashSet<String> {
+fn forbidden(releases: &[Release], split: Holdout) -> HashSet<String> {
     let kinds = [Kind::SKILL, Kind::OCCUPATION, Kind::ACTIVITY, Kind::TECHNOLOGY, Kind::TASK];
     let held = releases
         .iter()
@@ -48,7 +48,7 @@ fn forbidden(releases: &[Release], split: Split) -> HashSet<String> {
 
 #[test]
 fn nothing_held_out_reaches_a_batch() {
-    for split in [Split::Hash, Split::IscoGroup] {
+    for split in [Holdout::Hash, Holdout::IscoGroup] {
         let (corpus, releases) = corpus(split);
         let forbidden = forbidden(&releases, split);
         assert!(forbidden.len() > 50 && corpus.skills.len() > 100 && corpus.n_edges() > 300);
@@ -82,8 +82,8 @@ fn nothing_held_out_reaches_a_batch() {
 
 #[test]
 fn what_is_held_out_is_counted_and_with_no_split_nothing_is() {
-    let (some, _) = corpus(Split::Hash);
-    let (all, releases) = corpus(Split::None);
+    let (some, _) = corpus(Holdout::Hash);
+    let (all, releases) = corpus(Holdout::None);
     assert!(some.left_out.concepts > 50 && some.left_out.edges > 100 && some.left_out.sentences > 0);
     assert_eq!((all.left_out.concepts, all.left_out.aliases, all.left_out.sentences), (0, 0, 0));
     let concepts = |kind: &Kind| {
@@ -96,15 +96,15 @@ fn what_is_held_out_is_counted_and_with_no_split_nothing_is() {
     let mut groups: BTreeMap<&str, BTreeSet<bool>> = BTreeMap::new();
     for concept in esco.concepts().iter().filter(|concept| concept.kind == Kind::OCCUPATION) {
         let code = concept.attributes["iscoGroup"][0].as_str();
-        assert_eq!(Split::IscoGroup.holds_out(concept), held_out::is_held_out(code));
-        groups.entry(code).or_default().insert(Split::IscoGroup.holds_out(concept));
+        assert_eq!(Holdout::IscoGroup.holds_out(concept), held_out::is_held_out(code));
+        groups.entry(code).or_default().insert(Holdout::IscoGroup.holds_out(concept));
     }
     assert!(groups.values().all(|sides| sides.len() == 1) && groups.values().flatten().any(|held| *held));
 }
 
 #[test]
 fn positives_are_the_edges_of_the_corpus() {
-    let (corpus, _) = corpus(Split::Hash);
+    let (corpus, _) = corpus(Holdout::Hash);
     let skill = |label: &str| corpus.skills.iter().position(|skill| skill.label == label);
     let mut labels: BTreeMap<&str, usize> = BTreeMap::new();
     let all = corpus.skills.iter().map(|skill| &skill.label).chain(corpus.jobs.iter().map(|job| &job.label));
@@ -155,7 +155,7 @@ fn positives_are_the_edges_of_the_corpus() {
 
 #[test]
 fn a_seed_and_a_step_fix_a_batch() {
-    let (corpus, _) = corpus(Split::Hash);
+    let (corpus, _) = corpus(Holdout::Hash);
     let sampler = Sampler { skills: 30, ..Sampler::default() };
     let other = Sampler { seed: 2, ..sampler.clone() };
     assert_eq!(sampler.batch(&corpus, 7), sampler.batch(&corpus, 7));

@@ -8,5 +8,6 @@ mod common;
 mod data_folder;
 
 mod leakage;
+mod mix;
 mod runs;
 mod smaller;

@@ -150,3 +150,21 @@ fn what_cannot_be_trained_says_why() {
     config.data.sentences = "nowhere.csv".to_string();
     assert!(read_corpus(&folder, &config.data, &Monitor::silent()).unwrap_err().to_string().contains("nowhere.csv"));
 }
+
+#[test]
+fn the_configurations_that_come_with_the_project_are_ones() {
+    let mut folders = vec![fixture("train")];
+    let mut n = 0;
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "toml") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                TrainingConfig::parse(&text, &path.display().to_string()).unwrap();
+                n += 1;
+            }
+        }
+    }
+    assert!(n >= 19, "{n}");
+}

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use workindex::workbench::held_out::Holdout;
 use workindex::workbench::{
     Baseline, Data, Dataset, Evaluation, Event, Record, Run, Selection, Split, System, TargetIndex, Task, ranks,
 };
@@ -232,7 +233,7 @@ fn an_index_of_targets_is_kept_and_only_for_its_encoder() {
 fn scores_are_those_of_whole_rankings() {
     let folder = data_folder();
     let (data, encoder) = (open(folder.path(), None), tiny_encoder());
-    let dataset = load(&data, "job2skill", Selection { split: Split::Test, held_out: true });
+    let dataset = load(&data, "job2skill", Selection { split: Split::Test, held_out: Holdout::Hash });
     let scratch = tempfile::tempdir().unwrap();
     let index = TargetIndex::temporary(&encoder, scratch.path()).unwrap();
     let rules = vec![Rule::default(), Rule::max_sim(), Rule::context_match()];

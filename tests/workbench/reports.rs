@@ -1,5 +1,6 @@
 //! Reports say what was judged, what is missing and how systems differ; two runs stand side by side.
 
+use workindex::workbench::held_out::Holdout;
 use workindex::workbench::{
     Baseline, Column, Evaluation, Metric, Report, Resampling, Run, Selection, Split, System, Task,
 };
@@ -87,7 +88,7 @@ fn an_encoder_is_named_with_all_that_its_embeddings_depend_on() {
     let (data, encoder) = (open(folder.path(), None), tiny_encoder());
     let systems = vec![System::LateInteraction { rule: None, forms: Forms::Preferred }];
     let evaluation = Evaluation::new(&data, out.path()).encoder(&encoder).systems(systems).tasks(&[Task::Job2Skill]);
-    let selection = Selection { split: Split::Test, held_out: true };
+    let selection = Selection { split: Split::Test, held_out: Holdout::Hash };
     let run = evaluation.selection(selection).one_in(2).run(&Monitor::silent(), &mut |_| {}).unwrap();
     let markdown = Report::new(vec![(String::new(), run.clone())], &[], RESAMPLING).markdown();
     let fingerprint = encoder.fingerprint().to_string();

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use workindex::Monitor;
+use workindex::workbench::held_out::Holdout;
 use workindex::workbench::{Data, DataOptions, Dataset, Loaded, Selection, SetName, Split};
 
 use crate::common::fixture;
@@ -32,7 +33,7 @@ pub fn load(data: &Data, set: &str, selection: Selection) -> Dataset {
 
 /// All queries of a part.
 pub fn whole(split: Split) -> Selection {
-    Selection { split, held_out: false }
+    Selection { split, held_out: Holdout::None }
 }
 
 /// Query, and the labels of its positives.

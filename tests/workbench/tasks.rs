@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use workindex::Monitor;
+use workindex::workbench::held_out::Holdout;
 use workindex::workbench::{Loaded, Selection, SetName, Split, Task, held_out};
+use workindex::{Kind, Monitor};
 
 use crate::common::mini_esco;
 use crate::support::{data_folder, golden, judgements, load, open, set_name, whole};
@@ -90,6 +91,29 @@ fn everything_that_was_left_out_is_counted() {
 }
 
 #[test]
+fn occupations_can_be_held_out_by_their_isco_group() {
+    let folder = data_folder();
+    let data = open(folder.path(), Some("1.1.0"));
+    let release = mini_esco("1.1.0");
+    let is_held = |label: &str| {
+        let of_label = release.concepts().iter().filter(|c| c.kind == Kind::OCCUPATION && c.label == label);
+        of_label.map(|c| held_out::is_held_out(&c.attributes["iscoGroup"][0])).reduce(|a, b| a && b).unwrap()
+    };
+    let by = |set, held_out, split| judgements(&load(&data, set, Selection { split, held_out }));
+    for split in [Split::Test, Split::Validation] {
+        let expected: BTreeSet<_> =
+            by("job2skill", Holdout::None, Split::Test).into_iter().filter(|(query, _)| is_held(query)).collect();
+        let got: BTreeSet<_> = by("job2skill", Holdout::IscoGroup, split).into_iter().collect();
+        assert!(!expected.is_empty() && expected == got, "{split:?}: {got:?}");
+        // Skills have no group.
+        assert_eq!(by("skill2job", Holdout::IscoGroup, split), by("skill2job", Holdout::Hash, split));
+    }
+    assert_ne!(by("job2skill", Holdout::IscoGroup, Split::Test), by("job2skill", Holdout::Hash, Split::Test));
+    let origin = load(&data, "job2skill", Selection { split: Split::Test, held_out: Holdout::IscoGroup });
+    assert!(origin.origin().selection.as_deref().unwrap().contains("ISCO group's code"));
+}
+
+#[test]
 fn held_out_queries_are_of_held_out_concepts_alone() {
     let folder = data_folder();
     let data = open(folder.path(), Some("1.1.0"));
@@ -102,7 +126,7 @@ fn held_out_queries_are_of_held_out_concepts_alone() {
         .collect();
     for set in ["job2skill", "skill2job", "skill-normalisation"] {
         let all = load(&data, set, whole(Split::Test));
-        let some = load(&data, set, Selection { split: Split::Test, held_out: true });
+        let some = load(&data, set, Selection { split: Split::Test, held_out: Holdout::Hash });
         assert_eq!(some.targets(), all.targets());
         assert!(some.queries().len() * 2 < all.queries().len() && !some.queries().is_empty(), "{set}");
         assert!(judgements(&some).is_subset(&judgements(&all)), "{set}");
@@ -137,7 +161,8 @@ fn onet_is_judged_in_both_directions() {
         assert_eq!(turned, straight, "{task}");
         assert_eq!(forth.labels_are_queries(), task == "onet-title");
         assert_eq!(forth.origin().release.as_deref(), Some("onet 29.0 en"));
-        let held = load(&data, &format!("{task}/to-occupation"), Selection { split: Split::Test, held_out: true });
+        let held =
+            load(&data, &format!("{task}/to-occupation"), Selection { split: Split::Test, held_out: Holdout::Hash });
         assert!(judgements(&held).is_subset(&judgements(&back)));
     }
 }

@@ -114,9 +114,11 @@ fn with_causes(error: &dyn StdError) -> String {
 fn hint(error: &Error) -> Option<String> {
     let hint = match error {
         Error::AlreadyExists { .. } => {
-            "an index needs a folder of its own; to add to an index that is there, use `workindex ingest`"
+            "give a folder that is absent or empty; to add to an index that is there, use `workindex ingest`"
         }
-        Error::Encoder { .. } => "`workindex encoder fetch all-MiniLM-L6-v2` gets a model directory that fits",
+        Error::Encoder { .. } => {
+            "`--encoder built-in` needs no model directory; `workindex encoder fetch all-MiniLM-L6-v2` gets one that fits"
+        }
         Error::UnknownSpace { available, .. } if available.is_empty() => {
             "nothing has been ingested yet: `workindex ingest esco`, `ingest onet` or `ingest table`"
         }

@@ -40,6 +40,9 @@ pub struct Args {
     /// The folder of the run.
     #[arg(long, value_name = "DIR", required_unless_present = "print_config")]
     out: Option<PathBuf>,
+    /// The seed of the batches, in place of the configuration's.
+    #[arg(long, value_name = "N")]
+    seed: Option<u32>,
     /// Print the default configuration.
     #[arg(long)]
     print_config: bool,
@@ -52,7 +55,8 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
     };
     let text =
         std::fs::read_to_string(config).map_err(|source| Error::Io { action: "read", path: config.clone(), source })?;
-    let config = TrainingConfig::parse(&text, &config.display().to_string())?;
+    let mut config = TrainingConfig::parse(&text, &config.display().to_string())?;
+    config.batch.seed = args.seed.unwrap_or(config.batch.seed);
     let data = Data::open(data, DataOptions::default())?;
     let base = Checkpoint::open(encoder)?;
     let corpus = read_corpus(&data, &config.data, &console.monitor())?;

@@ -101,6 +101,20 @@ impl WeightFiles {
         self.find(name).is_some()
     }
 
+    /// The weights, rising by name, and their shapes. Buffers (positions, as I64) are none, and the scales of a tensor of I8 are part of it.
+    #[cfg(feature = "train")]
+    pub(crate) fn names(&self) -> Vec<(String, Vec<usize>)> {
+        let is_scale = |name: &str| {
+            let of = name.strip_suffix(SCALE).and_then(|name| self.tensors.get(name));
+            of.is_some_and(|(_, entry)| entry.dtype == Dtype::I8)
+        };
+        let is_weight = |name: &str, entry: &Entry| float_type(entry.dtype).is_some() && !is_scale(name);
+        let all = self.tensors.iter().filter(|(name, (_, entry))| is_weight(name, entry));
+        let mut named: Vec<_> = all.map(|(name, (_, entry))| (name.clone(), entry.shape.clone())).collect();
+        named.sort_unstable();
+        named
+    }
+
     /// The tensor of that name, proven to have this shape and to be F32, F16 or BF16; or I8, with an F32 tensor of the same name and
     /// [`SCALE`] that has a number for each row. Its values are not looked at.
     ///
@@ -125,14 +139,7 @@ impl WeightFiles {
     fn numbers(&self, name: &str, shape: &[usize]) -> Result<RawTensor> {
         let found = self.find(name).and_then(|(file, entry)| self.files.get(*file).map(|file| (file, entry)));
         let (file, entry) = found.ok_or_else(|| tensor_error(&self.origin, name, shape, "none of that name"))?;
-        let float_type = match entry.dtype {
-            Dtype::F32 => Some(FloatType::F32),
-            Dtype::F16 => Some(FloatType::F16),
-            Dtype::BF16 => Some(FloatType::BF16),
-            Dtype::I8 => Some(FloatType::I8),
-            _ => None,
-        };
-        match float_type {
+        match float_type(entry.dtype) {
             Some(float_type) if entry.shape == shape => Ok(RawTensor {
                 file: Arc::clone(file),
                 name: name.into(),
@@ -153,6 +160,17 @@ impl WeightFiles {
     fn find(&self, name: &str) -> Option<&(usize, Entry)> {
         let get = |name: &str| self.tensors.get(name).or_else(|| self.tensors.get(&format!("{}{name}", self.prefix)));
         get(name).or_else(|| get(&old_name(name)))
+    }
+}
+
+/// What numbers a tensor has, where it is one of weights.
+fn float_type(dtype: Dtype) -> Option<FloatType> {
+    match dtype {
+        Dtype::F32 => Some(FloatType::F32),
+        Dtype::F16 => Some(FloatType::F16),
+        Dtype::BF16 => Some(FloatType::BF16),
+        Dtype::I8 => Some(FloatType::I8),
+        _ => None,
     }
 }
 

@@ -28,7 +28,7 @@ fn load(job: &Job<'_>, from: &Kind, to: &Kind) -> Result<Loaded> {
         let fits = matches!(relation.kind, RelationKind::Essential | RelationKind::Optional)
             && query.kind == *from
             && target.kind == *to;
-        fits.then_some(Edge { query: &query.label, id: &query.id, target: &target.label })
+        fits.then_some(Edge { query: &query.label, concept: query, target: &target.label })
     };
     let edges: Vec<Edge<'_>> = release.relations().iter().filter_map(edge).collect();
     edges::add(job, &mut builder, &edges);

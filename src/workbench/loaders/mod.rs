@@ -28,6 +28,7 @@ use std::path::PathBuf;
 
 use super::data::Data;
 use super::dataset::{Dataset, DatasetBuilder};
+use super::held_out::Holdout;
 use super::task::{SetName, Split, Task};
 use crate::error::Result;
 use crate::monitor::Monitor;
@@ -37,13 +38,20 @@ use crate::ontology::{Concept, Kind, Release};
 pub use skill_extraction::read_sentences;
 
 /// Which queries of a set are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Selection {
     /// The part of the set.
     pub split: Split,
-    /// Of sets made from an ontology, only the queries whose concepts are all [held out](super::held_out) from training. Annotated
+    /// Of sets made from an ontology, only the queries whose concepts are all [held out](super::held_out) from training, in this way;
+    /// [`None`](Holdout::None) for all queries, but where WorkBench has no validation part, which is then by [`Hash`](Holdout::Hash). Annotated
     /// sets are whole in any case.
-    pub held_out: bool,
+    pub held_out: Holdout,
+}
+
+impl Default for Selection {
+    fn default() -> Self {
+        Self { split: Split::default(), held_out: Holdout::None }
+    }
 }
 
 /// A set, or why there is none.
@@ -109,9 +117,12 @@ impl Job<'_> {
         DatasetBuilder::new(self.set.clone(), self.selection.split, query_kind, target_kind)
     }
 
-    /// Whether a set made from relations, which WorkBench judges whole, takes only what is held out.
-    fn takes_held_out(&self) -> bool {
-        self.selection.held_out || self.selection.split == Split::Validation
+    /// What a set made from relations, which WorkBench judges whole, takes.
+    fn held_out(&self) -> Holdout {
+        match self.selection {
+            Selection { split: Split::Validation, held_out: Holdout::None } => Holdout::Hash,
+            Selection { held_out, .. } => held_out,
+        }
     }
 
     /// A file below `workbench`, or what was looked for.
@@ -131,8 +142,8 @@ fn name_of(release: &Release) -> String {
 }
 
 /// Says that only what is held out was taken.
-fn held_out_selection(what: &str) -> String {
-    format!("{what} that are held out: SHA-1 of the id divisible by {}", super::held_out::ONE_IN)
+fn held_out_selection(what: &str, held_out: Holdout) -> String {
+    format!("{what} that are held out: {}", held_out.rule())
 }
 
 fn of_kind<'r>(release: &'r Release, kind: &Kind) -> impl Iterator<Item = &'r Concept> {

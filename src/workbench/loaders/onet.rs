@@ -16,15 +16,15 @@ pub(super) const PARTS: [&str; 2] = [FROM_OCCUPATION, "to-occupation"];
 struct Pair<'r> {
     occupation: &'r Concept,
     text: &'r str,
-    /// The id of the concept whose text it is.
-    id: &'r str,
+    /// The concept whose text it is.
+    concept: &'r Concept,
 }
 
 impl<'r> Pair<'r> {
     fn edge(&self, from_occupation: bool) -> Edge<'r> {
         match from_occupation {
-            true => Edge { query: &self.occupation.label, id: &self.occupation.id, target: self.text },
-            false => Edge { query: self.text, id: self.id, target: &self.occupation.label },
+            true => Edge { query: &self.occupation.label, concept: self.occupation, target: self.text },
+            false => Edge { query: self.text, concept: self.concept, target: &self.occupation.label },
         }
     }
 }
@@ -69,7 +69,7 @@ fn related<'r>(release: &'r Release, kind: &Kind) -> Vec<Pair<'r>> {
     let pair = |relation: &Relation| {
         let (occupation, other) = (concept(relation.from)?, concept(relation.to)?);
         let fits = matches!(relation.kind, RelationKind::Uses | RelationKind::Performs) && other.kind == *kind;
-        fits.then_some(Pair { occupation, text: &other.label, id: &other.id })
+        fits.then_some(Pair { occupation, text: &other.label, concept: other })
     };
     release.relations().iter().filter_map(pair).collect()
 }
@@ -78,7 +78,7 @@ fn related<'r>(release: &'r Release, kind: &Kind) -> Vec<Pair<'r>> {
 fn titles(release: &Release) -> Vec<Pair<'_>> {
     of_kind(release, &Kind::OCCUPATION)
         .flat_map(|occupation| {
-            occupation.alternative_labels.iter().map(move |text| Pair { occupation, text, id: &occupation.id })
+            occupation.alternative_labels.iter().map(move |text| Pair { occupation, text, concept: occupation })
         })
         .collect()
 }

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use super::{Job, Loaded, held_out_selection, name_of, no_esco, of_kind, sorted_targets};
 use crate::error::Result;
 use crate::ontology::{Concept, Kind, Release};
-use crate::workbench::held_out::is_held_out;
+use crate::workbench::held_out::Holdout;
 use crate::workbench::task::Split;
 
 pub(super) fn load(job: &Job<'_>) -> Result<Loaded> {
@@ -18,7 +18,9 @@ pub(super) fn load(job: &Job<'_>) -> Result<Loaded> {
     let mut builder = job.builder(Kind::SKILL.as_str(), Kind::SKILL);
     builder.labels_are_queries();
     sorted_targets(&mut builder, &release, &Kind::SKILL);
-    let held_out = held_out_labels(&release);
+    let held_out = job.selection.held_out;
+    let takes_held_out = held_out != Holdout::None;
+    let of_held_out = held_out_labels(&release, held_out);
     let (mut not_held_out, mut seen) = (0, HashSet::new());
     for (alternative, skills) in labels_and_skills(&release) {
         let first = skills.iter().any(|skill| !seen.contains(skill));
@@ -26,7 +28,7 @@ pub(super) fn load(job: &Job<'_>) -> Result<Loaded> {
         if (first && job.selection.split == Split::Test) || (!first && job.selection.split == Split::Validation) {
             continue;
         }
-        if job.selection.held_out && !skills.iter().all(|skill| held_out.contains(skill)) {
+        if takes_held_out && !skills.iter().all(|skill| of_held_out.contains(skill)) {
             not_held_out += 1;
             continue;
         }
@@ -41,8 +43,8 @@ pub(super) fn load(job: &Job<'_>) -> Result<Loaded> {
     let origin = builder.origin();
     origin.files.push(format!("esco/{version}"));
     origin.release = Some(name_of(&release));
-    origin.selection = Some(match job.selection.held_out {
-        true => format!("{selection}; {}", held_out_selection("of skills")),
+    origin.selection = Some(match takes_held_out {
+        true => format!("{selection}; {}", held_out_selection("of skills", held_out)),
         false => selection.to_string(),
     });
     Ok(Loaded::Ready(Box::new(builder.finish())))
@@ -73,9 +75,9 @@ fn alternatives(skill: &Concept) -> impl Iterator<Item = &str> {
 }
 
 /// The preferred labels of which every skill is held out.
-fn held_out_labels(release: &Release) -> HashSet<&str> {
+fn held_out_labels(release: &Release, held_out: Holdout) -> HashSet<&str> {
     let skills = || of_kind(release, &Kind::SKILL);
     let trained: HashSet<&str> =
-        skills().filter(|skill| !is_held_out(&skill.id)).map(|skill| skill.label.as_str()).collect();
+        skills().filter(|skill| !held_out.holds_out(skill)).map(|skill| skill.label.as_str()).collect();
     skills().map(|skill| skill.label.as_str()).filter(|label| !trained.contains(label)).collect()
 }

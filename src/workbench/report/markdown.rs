@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Cell, Column, Named, Report, Row, Table};
+use crate::workbench::held_out::Holdout;
 use crate::workbench::record::Head;
 use crate::workbench::run::RunHead;
 
@@ -36,8 +37,14 @@ fn asked(text: &mut String, named: &Named, several: bool) {
     let RunHead { workindex, encoder, systems, split, held_out, one_in, .. } = &named.run.head;
     let name = if several { format!("**{}**: ", named.name) } else { String::new() };
     let _ = write!(text, "{name}the {split} sets");
-    if *held_out {
-        text.push_str(", of those made from an ontology only queries of held-out concepts");
+    match held_out {
+        Holdout::None => {}
+        Holdout::Hash => text.push_str(", of those made from an ontology only queries of held-out concepts"),
+        Holdout::IscoGroup => {
+            text.push_str(
+                ", of those made from an ontology only queries of concepts that are held out by their ISCO group",
+            );
+        }
     }
     if *one_in > 1 {
         let _ = write!(text, ", one query in {one_in}");

@@ -6,6 +6,7 @@ pub mod table;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use workindex::workbench::held_out::Holdout;
 use workindex::workbench::{
     Data, DataOptions, Evaluation, Event, Metric, Report, Resampling, Run, Selection, SetName, Split, System,
 };
@@ -70,9 +71,10 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = SplitName::Test)]
     split: SplitName,
     /// Of sets made from an ontology, take only the queries whose concepts are held out from training: those with an id whose SHA-1 is
-    /// divisible by 5.
-    #[arg(long)]
-    held_out: bool,
+    /// divisible by 5 (`hash`), or occupations whose ISCO group has such a code, as a training run with `held_out = "isco_group"`
+    /// holds them out. [with no value: hash]
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, default_missing_value = "hash")]
+    held_out: Option<HoldoutName>,
     /// The release of ESCO for every set. [default: the one that a set was annotated with, if it is there, else the newest]
     #[arg(long, value_name = "R")]
     esco: Option<String>,
@@ -126,6 +128,21 @@ impl From<SplitName> for Split {
     }
 }
 
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum HoldoutName {
+    Hash,
+    IscoGroup,
+}
+
+impl From<HoldoutName> for Holdout {
+    fn from(name: HoldoutName) -> Self {
+        match name {
+            HoldoutName::Hash => Holdout::Hash,
+            HoldoutName::IscoGroup => Holdout::IscoGroup,
+        }
+    }
+}
+
 /// Reads a name of the library's.
 fn parse<T: std::str::FromStr<Err = Error>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: Error| error.to_string())
@@ -160,7 +177,8 @@ pub fn run(args: &Args, console: &Console) -> Outcome {
 }
 
 fn judge(args: &Args, data: &Data, encoder: Option<&Encoder>, systems: Vec<System>, console: &Console) -> Outcome<Run> {
-    let selection = Selection { split: args.split.into(), held_out: args.held_out };
+    let selection =
+        Selection { split: args.split.into(), held_out: args.held_out.map_or(Holdout::None, Holdout::from) };
     let mut evaluation = Evaluation::new(data, &args.out).systems(systems).selection(selection).one_in(args.one_in);
     if let Some(encoder) = encoder {
         evaluation = evaluation.encoder(encoder);
