@@ -18,7 +18,7 @@ const SLACK: f64 = 1e-3;
 ///
 /// # Errors
 /// [`Error::InvalidOption`] for fewer than two models, or shares that are not finite or do not sum to 1; [`Error::Encoder`] for a model of
-/// another architecture or tokenizer than the first; [`Error::Tensor`] for one that lacks a weight of the first, or has it in another
+/// another architecture, other layers or another tokenizer than the first; [`Error::Tensor`] for one that lacks a weight of the first, or has it in another
 /// shape; [`Error::AlreadyExists`] for a folder that is not empty; [`Error::Io`].
 pub fn mix(parts: &[(Checkpoint, f64)], out: &Path) -> Result<()> {
     let (first, others) = check_shares(parts)?;
@@ -65,6 +65,10 @@ fn check_alike(first: &Checkpoint, other: &Checkpoint) -> Result<()> {
     if first.config() != other.config() {
         let problem =
             format!("its architecture is not that of {}; models of one base can be mixed", first.dir().display());
+        return Err(encoder_error(other.dir(), problem));
+    }
+    if weight_folders(first) != weight_folders(other) {
+        let problem = format!("it has other layers behind the transformer than {}", first.dir().display());
         return Err(encoder_error(other.dir(), problem));
     }
     let read = |path: PathBuf| std::fs::read(&path).map_err(Error::io("read", &path));

@@ -73,6 +73,11 @@ fn layers_behind_the_transformer_and_weights_of_eight_bits_are_mixed_too() {
     let shape = "dim = 16\nweights = \"i8\"";
     let models = [1, 2].map(|seed| trained(&path(&format!("seed{seed}")), seed, 1.0, shape));
     let one = Encoder::open(&models[0]).unwrap();
+    let base = fixture(BASE);
+    for parts in [[&models[0], &base], [&base, &models[0]]] {
+        let said = mixed(&parts.map(|dir| (dir.as_path(), 0.5)), &path("none")).map(|_| ()).unwrap_err().to_string();
+        assert!(said.contains("other layers behind the transformer"), "{said}");
+    }
     // All of one and nothing of the other: the same numbers, now as f32.
     let same = mixed(&[(&models[0], 1.0), (&models[1], 0.0)], &path("same")).unwrap();
     assert_eq!(rows(&same), rows(&one));
