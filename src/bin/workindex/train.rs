@@ -17,8 +17,8 @@ Examples:
   workindex eval --data data --encoder results/trained/model --split validation --held-out --out results/judged
   workindex reindex work.index --encoder results/trained/model
 
-The configuration is TOML, and may be empty: `workindex train --print-config` prints all fields with their defaults. The folder gets model/, a
-model directory with a model card; log.json with losses and validations; and the state of the run. An interrupted run goes on where
+The configuration is TOML, and may be empty: `workindex train --print-config` prints all fields with their defaults. The folder gets model/, a \
+model directory with a model card; log.json with losses and validations; and the state of the run. An interrupted run goes on where \
 it was when the same command is given again, and comes to the same weights.";
 
 /// Train an encoder on ontologies: unified work embeddings.

@@ -13,7 +13,7 @@ Examples:
   workindex encoder mix seed1/model seed2/model seed3/model --out mean
   workindex encoder mix seed1/model=0.4 seed2/model=0.4 minilm=0.2 --out mean
 
-Runs of one configuration with several seeds are better together than each alone, at the cost of one. A share of the base keeps what training
+Runs of one configuration with several seeds are better together than each alone, at the cost of one. A share of the base keeps what training \
 forgets; `workindex eval` says how much of it is best.";
 
 /// Make a model of several: a weighted mean of their weights.
