@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use super::model_files::{create_parent, write, write_folder};
+use super::model_files::{copy_file, is_weights, require_empty, write, write_folder};
 use crate::encoder::{Checkpoint, WeightFiles, encoder_error};
 use crate::error::{Error, Result};
 
@@ -23,9 +23,7 @@ const SLACK: f64 = 1e-3;
 pub fn mix(parts: &[(Checkpoint, f64)], out: &Path) -> Result<()> {
     let (first, others) = check_shares(parts)?;
     others.iter().try_for_each(|(other, _)| check_alike(first, other))?;
-    if out.exists() && std::fs::read_dir(out).map_err(Error::io("list", out))?.next().is_some() {
-        return Err(Error::AlreadyExists { path: out.to_path_buf() });
-    }
+    require_empty(out)?;
     let parent = match out.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -34,7 +32,7 @@ pub fn mix(parts: &[(Checkpoint, f64)], out: &Path) -> Result<()> {
     let scratch = tempfile::Builder::new().prefix(".mix-").tempdir_in(parent);
     let scratch = scratch.map_err(Error::io("create a folder in", parent))?;
     let model = scratch.path().join("model");
-    copy_all_but_weights(first, &model)?;
+    first.files().iter().filter(|file| !is_weights(file)).try_for_each(|file| copy_file(first, file, &model))?;
     for folder in weight_folders(first) {
         write_mean(parts, &folder, &model)?;
     }
@@ -79,24 +77,10 @@ fn check_alike(first: &Checkpoint, other: &Checkpoint) -> Result<()> {
     Ok(())
 }
 
-fn is_weights(file: &Path) -> bool {
-    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json")
-}
-
 /// The folders of a model that have weights, relative to its own.
 fn weight_folders(model: &Checkpoint) -> BTreeSet<PathBuf> {
     let weights = model.files().iter().filter(|file| is_weights(file));
     weights.filter_map(|file| file.parent().map(Path::to_path_buf)).collect()
-}
-
-fn copy_all_but_weights(model: &Checkpoint, to: &Path) -> Result<()> {
-    for file in model.files().iter().filter(|file| !is_weights(file)) {
-        let (from, to) = (model.dir().join(file), to.join(file));
-        create_parent(&to)?;
-        std::fs::copy(&from, &to).map_err(Error::io("copy", &from))?;
-    }
-    Ok(())
 }
 
 fn open_folder(model: &Checkpoint, folder: &Path) -> Result<WeightFiles> {

@@ -37,22 +37,17 @@ impl ModelFiles<'_> {
     /// # Errors
     /// [`Error::Io`]; [`Error::AlreadyExists`] for a folder that is not empty.
     pub(crate) fn write(&self, dir: &Path, parameters: &Parameters, card: &str) -> Result<()> {
-        if dir.exists() && std::fs::read_dir(dir).map_err(Error::io("list", dir))?.next().is_some() {
-            return Err(Error::AlreadyExists { path: dir.to_path_buf() });
-        }
+        require_empty(dir)?;
         let weights = self.base.transformer_path();
         let weights = weights.strip_prefix(self.base.dir()).unwrap_or(Path::new(""));
         for file in self.base.files() {
             let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             // The weights and the list of their shards are written anew, and so is what the base says of its use; what it was trained
             // on is not what this one was.
-            let weights = name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json");
-            if weights || name == SIDECAR || name == TRAINING_DATA || self.replaced.contains_key(file) {
+            if is_weights(file) || name == SIDECAR || name == TRAINING_DATA || self.replaced.contains_key(file) {
                 continue;
             }
-            let (from, to) = (self.base.dir().join(file), dir.join(file));
-            create_parent(&to)?;
-            std::fs::copy(&from, &to).map_err(Error::io("copy", &from))?;
+            copy_file(self.base, file, dir)?;
         }
         for (file, content) in self.replaced {
             if let Some(content) = content {
@@ -91,6 +86,30 @@ impl ModelFiles<'_> {
     }
 }
 
+/// That a model directory can be written here.
+///
+/// # Errors
+/// [`Error::AlreadyExists`] for a folder that is not empty; [`Error::Io`].
+pub(super) fn require_empty(dir: &Path) -> Result<()> {
+    if dir.exists() && std::fs::read_dir(dir).map_err(Error::io("list", dir))?.next().is_some() {
+        return Err(Error::AlreadyExists { path: dir.to_path_buf() });
+    }
+    Ok(())
+}
+
+/// Whether a file of a model has its weights, or lists their shards.
+pub(super) fn is_weights(file: &Path) -> bool {
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json")
+}
+
+/// Copies a file of a model to the same place in another directory.
+pub(super) fn copy_file(model: &Checkpoint, file: &Path, dir: &Path) -> Result<()> {
+    let (from, to) = (model.dir().join(file), dir.join(file));
+    create_parent(&to)?;
+    std::fs::copy(&from, &to).map(drop).map_err(Error::io("copy", &from))
+}
+
 /// Writes weights, by name and shape, as `model.safetensors` of a folder.
 pub(super) fn write_folder(folder: &Path, weights: Vec<(String, Vec<usize>, Vec<f32>)>) -> Result<()> {
     let tensor = |(name, shape, values)| (name, Tensor { shape, numbers: Numbers::Owned(values) });
@@ -104,7 +123,7 @@ fn write_weights(path: &Path, tensors: Vec<(String, Tensor<'_>)>) -> Result<()> 
     write_tensors(path, tensors, HashMap::from([("format".to_string(), "pt".to_string())]))
 }
 
-pub(super) fn create_parent(path: &Path) -> Result<()> {
+fn create_parent(path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     std::fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))
 }
