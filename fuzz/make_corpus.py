@@ -133,8 +133,36 @@ def queries():
         seed("query", str(at), bytes([10, 0, 0, 0]) + b"\x00" * 4 + text.encode())
 
 
+def workbench():
+    data = FIXTURES / "workbench" / "data"
+    for path in sorted(path for path in data.rglob("*") if path.is_file()):
+        content = b"\n".join(path.read_bytes().split(b"\n")[:LINES])
+        seed("workbench", f"{path.parent.name}-{path.stem}", bundle(b"\x00\n", [(str(path.relative_to(data)), content)]))
+    for at, path in enumerate([FIXTURES / "train" / "built-in" / "student.toml", FIXTURES / "train" / "minilm" / "short" / "isco-group.toml"]):
+        lines = [line for line in path.read_bytes().split(b"\n") if line and not line.startswith(b"#")]
+        seed("workbench", f"configuration-{at}", bundle(b"\x08\n", [("train.toml", b"\n".join(lines))]))
+    run = {"workindex": "0.1.0", "encoder": None, "systems": ["bm25"], "split": "validation", "held_out": "hash", "one_in": 1,
+           "esco": None, "onet": None, "language": "en", "missing": [], "judged": ["title-similarity"]}
+    seed("workbench", "run", bundle(b"\x00\n", [("run/run.json", json.dumps(run).encode()), ("run/sets/title-similarity.safetensors", record())]))
+
+
+def record():
+    """Two queries with one and two positives, ranked by one system."""
+    head = {"set": "title-similarity", "split": "validation", "query_kind": "occupation", "target_kind": "occupation",
+            "origin": {"files": ["qrels.tsv"], "release": None, "mapping": None, "selection": "", "left_out": {}},
+            "hash": "", "queries": 2, "targets": 9, "positives": 3, "unembedded": 0,
+            "systems": [{"id": "bm25", "description": "", "not_judged": None}],
+            "seconds": {"targets": 0.5, "ranking": 0.5, "lexical": 0.5}, "key": "", "version": 1}
+    tensors = {"offsets": {"dtype": "I64", "shape": [3], "data_offsets": [0, 24]},
+               "ranks": {"dtype": "U32", "shape": [1, 3], "data_offsets": [24, 36]},
+               "labels": {"dtype": "U8", "shape": [2], "data_offsets": [36, 38]}}
+    header = json.dumps({"__metadata__": {"workindex": json.dumps(head)}, **tensors}).encode()
+    return struct.pack("<Q", len(header)) + header + struct.pack("<3q3I2B", 0, 1, 3, 2, 1, 9, 0, 1)
+
+
 if __name__ == "__main__":
     readers()
     models()
     commands()
     queries()
+    workbench()

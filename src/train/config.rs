@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::objective::{Contrast, Objective};
 use super::optimizer::{AdamW, Schedule};
+use super::options::{GraphTerm, TrainingOptions, require};
 use super::sampler::{Graph, Sampler};
 use super::shape::ModelShape;
-use super::trainer::{GraphTerm, TrainingOptions};
+
 use crate::error::{Error, Result};
 use crate::late_interaction::{Direction, Rule};
 use crate::workbench::held_out::Holdout;
@@ -213,6 +214,11 @@ impl TrainingConfig {
             got: format!("in {name}: {error}"),
         })?;
         config.options()?.validate()?;
+        let warm_up = config.optimizer.warm_up;
+        require("warm_up", (0.0..=1.0).contains(&warm_up), "from 0 to 1", &warm_up)?;
+        for share in &config.validation.interpolation {
+            require("interpolation", share.is_finite() && *share >= 0.0, "numbers from 0", share)?;
+        }
         Ok(config)
     }
 
@@ -241,7 +247,7 @@ impl TrainingConfig {
             graphs: terms.iter().map(|term| term.graph).collect(),
         };
         let OptimizerConfig { steps, learning_rate, warm_up, weight_decay, clip } = self.optimizer;
-        let warm_up = (steps as f64 * warm_up.clamp(0.0, 1.0)) as u64;
+        let warm_up = (steps as f64 * warm_up) as u64;
         Ok(TrainingOptions {
             sampler,
             objective: self.objective.objective()?,
@@ -306,6 +312,11 @@ mod tests {
             ("[[graphs]]\nname = \"a\"\nweight = 1.0\ntemperature = 1.0", "skill-job"),
             ("[[graphs]]\nname = \"skill-job\"\nweight = 1.0\ntemperature = 0.0", "temperature above 0"),
             ("steps =", "in x:"),
+            ("[batch]\npadded = nan", "`padded`"),
+            ("[batch]\nfrom_edges = 0.7\nfrom_sentences = 0.4", "together"),
+            ("[optimizer]\nweight_decay = -0.1", "`weight_decay`"),
+            ("[optimizer]\nwarm_up = 1.5", "from 0 to 1"),
+            ("[validation]\ninterpolation = [0.5, inf]", "`interpolation`"),
         ] {
             let error = TrainingConfig::parse(text, "x").unwrap_err().to_string();
             assert!(error.contains(words), "{text}: {error}");

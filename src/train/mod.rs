@@ -16,7 +16,7 @@
 //! | `trainee.rs` | the model that is trained: texts to token rows and back |
 //! | `teacher.rs` | the base as a teacher of a smaller model |
 //! | `optimizer.rs` | AdamW that touches only the words of a batch, clipping, schedule |
-//! | `trainer.rs`, `run.rs`, `config.rs`, `curves.rs` | steps; runs; their configuration; their curves |
+//! | `trainer.rs`, `run.rs`, `options.rs`, `config.rs`, `curves.rs` | steps; runs; their options and configuration; their curves |
 //! | `model_files.rs` | the model directory, and the state of a run |
 //! | `mix.rs` | means of models, weight by weight |
 
@@ -27,6 +27,7 @@ mod mix;
 mod model_files;
 mod objective;
 mod optimizer;
+mod options;
 mod principal_axes;
 mod run;
 mod sampler;
@@ -47,9 +48,10 @@ pub use corpus::{Corpus, HeldOut, Job, LeftOut, Sentence, Skill};
 pub use mix::mix;
 pub use objective::{Contrast, Edges, Objective};
 pub use optimizer::{AdamW, Schedule};
+pub use options::{GraphTerm, TrainingOptions};
 pub use run::{Log, TrainingEvent, TrainingRun, Validation};
 pub use sampler::{Batch, BatchGraph, Graph, Sampler};
 pub use shape::{ModelShape, StoredWeights};
 pub use sources::{Sources, read_corpus};
 pub use token_rows::TokenRows;
-pub use trainer::{GraphTerm, StepReport, Trainer, TrainingOptions};
+pub use trainer::{StepReport, Trainer};

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::corpus::Corpus;
-use super::objective::{Edges, MIN_TEMPERATURE, Objective, imitate};
-use super::optimizer::{AdamW, Moments, Schedule, clip};
-use super::sampler::{Graph, Sampler};
-use super::shape::ModelShape;
+use super::objective::{Edges, imitate};
+use super::optimizer::{Moments, clip};
+use super::options::TrainingOptions;
+use super::sampler::Graph;
 use super::start::{ReplacedFiles, Start, start};
 use super::teacher::Teacher;
 use super::token_rows::TokenRows;
@@ -14,109 +14,6 @@ use super::trainee::Trainee;
 use super::transformer::{Gradients, Parameters};
 use crate::encoder::Checkpoint;
 use crate::error::{Error, Result};
-use crate::late_interaction::{Interaction, Weights};
-
-/// What a graph counts in the loss.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct GraphTerm {
-    /// The graph.
-    pub graph: Graph,
-    /// α: what its loss is multiplied with.
-    pub weight: f32,
-    /// τ of its loss.
-    pub temperature: f32,
-}
-
-/// How a model is trained.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TrainingOptions {
-    /// How batches are drawn.
-    pub sampler: Sampler,
-    /// What is minimised.
-    pub objective: Objective,
-    /// The graphs, and what each counts; graphs of the sampler that have no term are left out of the loss.
-    pub terms: Vec<GraphTerm>,
-    /// The learning rate of each step.
-    pub schedule: Schedule,
-    /// The optimiser.
-    pub optimizer: AdamW,
-    /// The largest norm of a gradient.
-    pub clip: f64,
-    /// The model that is trained.
-    pub shape: ModelShape,
-    /// What the distance of token rows from the base's counts, 1 − cosine in the mean over rows: the base teaches. 0 for nothing.
-    pub distillation: f32,
-    /// Tokens of a text, special ones included.
-    pub max_tokens: usize,
-    /// Bytes that may be kept between forward and backward; beyond, forward is repeated.
-    pub memory: u64,
-}
-
-impl TrainingOptions {
-    /// The paper's terms, and one for job–alias.
-    pub const TERMS: [GraphTerm; 4] = [
-        GraphTerm { graph: Graph::SkillJob, weight: 1.0, temperature: 0.05 },
-        GraphTerm { graph: Graph::SkillSentence, weight: 0.5, temperature: 0.02 },
-        GraphTerm { graph: Graph::SkillAlias, weight: 0.5, temperature: 0.02 },
-        GraphTerm { graph: Graph::JobAlias, weight: 0.5, temperature: 0.02 },
-    ];
-
-    /// Whether everything is in its range.
-    ///
-    /// # Errors
-    /// [`Error::InvalidOption`] for what is not.
-    pub fn validate(&self) -> Result<()> {
-        let rule = self.objective.rule;
-        rule.validate()?;
-        let soft = rule.interaction == Interaction::Soft;
-        let in_range = [
-            ("rule", rule.interaction != Interaction::ContextMatch, "soft, maxsim or mean", "context".to_string()),
-            ("weights", !soft || rule.weights == Weights::Cosine, "cosine", "raw".to_string()),
-            (
-                "temperature",
-                !soft || rule.temperature >= MIN_TEMPERATURE,
-                "at least 0.025 in training",
-                rule.temperature.to_string(),
-            ),
-            ("skills", self.sampler.skills > 0, "at least 1", self.sampler.skills.to_string()),
-            ("partners", self.sampler.partners > 0, "at least 1", self.sampler.partners.to_string()),
-            (
-                "learning_rate",
-                self.schedule.peak > 0.0 && self.schedule.peak.is_finite(),
-                "above 0",
-                self.schedule.peak.to_string(),
-            ),
-            ("clip", self.clip > 0.0, "above 0", self.clip.to_string()),
-            ("graphs", !self.terms.is_empty(), "at least one", "none".to_string()),
-            (
-                "distillation",
-                self.distillation >= 0.0 && self.distillation.is_finite(),
-                "at least 0",
-                self.distillation.to_string(),
-            ),
-            ("max_tokens", self.max_tokens > 2, "more than 2", self.max_tokens.to_string()),
-        ];
-        for term in &self.terms {
-            if !(term.temperature > 0.0
-                && term.temperature.is_finite()
-                && term.weight >= 0.0
-                && term.weight.is_finite())
-            {
-                return Err(Error::InvalidOption {
-                    option: "graph",
-                    expected: "a temperature above 0, and a weight of at least 0".to_string(),
-                    got: format!("{} and {}", term.temperature, term.weight),
-                });
-            }
-        }
-        match in_range.into_iter().find(|(_, good, ..)| !good) {
-            None => Ok(()),
-            Some((option, _, expected, got)) => {
-                Err(Error::InvalidOption { option, expected: expected.to_string(), got })
-            }
-        }
-    }
-}
 
 /// What a step did.
 #[derive(Debug, Clone, PartialEq)]

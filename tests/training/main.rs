@@ -11,3 +11,4 @@ mod leakage;
 mod mix;
 mod runs;
 mod smaller;
+mod support;

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use workindex::train::{TrainingConfig, TrainingRun, mix, read_corpus};
-use workindex::workbench::{Data, DataOptions};
-use workindex::{Checkpoint, Encoder, Error, Monitor};
+use workindex::train::{TrainingConfig, mix};
+use workindex::{Checkpoint, Encoder, Error};
 
 use crate::common::fixture;
 use crate::data_folder::data_folder;
+use crate::support::run;
 
 const BASE: &str = "encoder/tiny-bert";
 
@@ -19,11 +19,7 @@ fn trained(out: &Path, seed: u32, share: f32, shape: &str) -> PathBuf {
          interpolation = [{share}]\n[objective]\ntemperature = 0.25"
     );
     let config = TrainingConfig::parse(&text, "test").unwrap();
-    let folder = data_folder();
-    let data = Data::open(folder.path(), DataOptions::default()).unwrap();
-    let base = Checkpoint::open(&fixture(BASE)).unwrap();
-    let corpus = read_corpus(&data, &config.data, &Monitor::silent()).unwrap();
-    TrainingRun::open(&data, &base, config, corpus, out).unwrap().run(&Monitor::silent(), &mut |_| {}).unwrap();
+    run(data_folder().path(), BASE, &config, out).unwrap();
     out.join("model")
 }
 

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use workindex::train::{TrainingConfig, TrainingEvent, TrainingRun, Validation, read_corpus};
+use workindex::train::{TrainingConfig, read_corpus};
 use workindex::workbench::{Data, DataOptions};
-use workindex::{CancelToken, Checkpoint, Direction, Encoder, Error, Monitor, RankOptions, Rule, WorkIndex};
+use workindex::{Direction, Encoder, Error, Monitor, RankOptions, Rule, WorkIndex};
 
 use crate::common::{fixture, ingest, mini_esco};
 use crate::data_folder::data_folder;
+use crate::support::{run, run_until};
 
 /// A short run on the small ontologies.
 fn config(steps: u64) -> TrainingConfig {
@@ -19,32 +20,6 @@ fn config(steps: u64) -> TrainingConfig {
     TrainingConfig::parse(&text, "test").unwrap()
 }
 
-/// Runs until it is done, or until as many steps of this call are taken.
-fn run(
-    data: &Path,
-    out: &Path,
-    model: &str,
-    config: &TrainingConfig,
-    until: u64,
-) -> (workindex::Result<Validation>, Vec<f64>) {
-    let data = Data::open(data, DataOptions::default()).unwrap();
-    let base = Checkpoint::open(&fixture(model)).unwrap();
-    let corpus = read_corpus(&data, &config.data, &Monitor::silent()).unwrap();
-    let cancel = CancelToken::new();
-    let (stop, mut losses) = (cancel.clone(), Vec::new());
-    let result = TrainingRun::open(&data, &base, config.clone(), corpus, out).and_then(|mut run| {
-        run.run(&Monitor::cancelled_by(cancel), &mut |event| {
-            if let TrainingEvent::Step(report) = event {
-                losses.push(report.loss);
-                if losses.len() as u64 == until {
-                    stop.cancel();
-                }
-            }
-        })
-    });
-    (result, losses)
-}
-
 fn weights(out: &Path) -> Vec<u8> {
     std::fs::read(out.join("model/model.safetensors")).unwrap()
 }
@@ -54,7 +29,7 @@ fn losses_fall_and_the_model_is_one_that_everything_reads() {
     let (data, out) = (data_folder(), tempfile::tempdir().unwrap());
     for model in ["encoder/tiny-bert", "encoder/tiny-mpnet"] {
         let out = out.path().join(model.replace('/', "-"));
-        let (result, losses) = run(data.path(), &out, model, &config(30), u64::MAX);
+        let (result, losses) = run_until(data.path(), model, &config(30), &out, u64::MAX);
         let best = result.unwrap();
         let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
         assert!(mean(&losses[25..]) < 0.88 * mean(&losses[..5]), "{model}: {losses:?}");
@@ -90,13 +65,13 @@ fn an_interrupted_run_comes_to_the_same_weights() {
     let (data, scratch) = (data_folder(), tempfile::tempdir().unwrap());
     let (whole, parts) = (scratch.path().join("whole"), scratch.path().join("parts"));
     let config = config(9);
-    run(data.path(), &whole, "encoder/tiny-bert", &config, u64::MAX).0.unwrap();
+    run(data.path(), "encoder/tiny-bert", &config, &whole).unwrap();
     for until in [2, 3] {
-        let (result, losses) = run(data.path(), &parts, "encoder/tiny-bert", &config, until);
+        let (result, losses) = run_until(data.path(), "encoder/tiny-bert", &config, &parts, until);
         assert!(matches!(result, Err(Error::Cancelled)) && losses.len() as u64 == until);
         assert!(!parts.join("model").exists());
     }
-    let (result, losses) = run(data.path(), &parts, "encoder/tiny-bert", &config, u64::MAX);
+    let (result, losses) = run_until(data.path(), "encoder/tiny-bert", &config, &parts, u64::MAX);
     assert!(result.is_ok() && losses.len() == 4);
     assert!(weights(&whole) == weights(&parts));
     let log = |out: &Path| -> serde_json::Value {
@@ -107,10 +82,10 @@ fn an_interrupted_run_comes_to_the_same_weights() {
     // Nothing of a validation is left behind, and a folder is for one run.
     let left: Vec<_> = std::fs::read_dir(&parts).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 4, "{left:?}");
-    let (result, _) = run(data.path(), &parts, "encoder/tiny-bert", &self::config(10), u64::MAX);
+    let result = run(data.path(), "encoder/tiny-bert", &self::config(10), &parts);
     assert!(matches!(result, Err(Error::InvalidOption { option: "out", .. })));
     std::fs::write(parts.join("state.safetensors"), b"damaged").unwrap();
-    let (result, _) = run(data.path(), &parts, "encoder/tiny-bert", &config, u64::MAX);
+    let result = run(data.path(), "encoder/tiny-bert", &config, &parts);
     assert!(matches!(result, Err(Error::Input { .. })));
 }
 
@@ -125,7 +100,7 @@ fn weights_do_not_depend_on_threads_or_on_what_is_kept() {
         config.batch.memory_mb = memory_mb;
         let out = scratch.path().join(format!("{threads}-{memory_mb}"));
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| run(data.path(), &out, "encoder/tiny-bert", &config, u64::MAX).0.unwrap());
+        pool.install(|| run(data.path(), "encoder/tiny-bert", &config, &out).unwrap());
         all.push(weights(&out));
     }
     assert!(all[0] == all[1] && all[0] == all[2]);
@@ -135,7 +110,7 @@ fn weights_do_not_depend_on_threads_or_on_what_is_kept() {
 fn what_cannot_be_trained_says_why() {
     let (data, scratch) = (data_folder(), tempfile::tempdir().unwrap());
     let fails = |model: &str, config: &TrainingConfig| {
-        run(data.path(), &scratch.path().join("out"), model, config, u64::MAX).0.unwrap_err().to_string()
+        run(data.path(), model, config, &scratch.path().join("out")).unwrap_err().to_string()
     };
     assert!(fails("encoder/tiny-modernbert", &config(1)).contains("ModernBERT is not trained"));
     assert!(fails("encoder/tiny-asym", &config(1)).contains("plain transformers"));

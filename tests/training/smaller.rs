@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use workindex::train::{ModelShape, StoredWeights, TrainingConfig, TrainingRun, read_corpus};
-use workindex::workbench::{Data, DataOptions};
-use workindex::{Checkpoint, Encoder, Error, Monitor, Precision, RankOptions, Rule, WorkIndex};
+use workindex::train::{ModelShape, StoredWeights, TrainingConfig};
+use workindex::{Encoder, Error, Precision, RankOptions, Rule, WorkIndex};
 
 use crate::common::{fixture, ingest, mini_esco};
 use crate::data_folder::data_folder;
+use crate::support::{self, run_until};
 
 const BASE: &str = "encoder/tiny-bert";
 
@@ -28,13 +28,7 @@ fn config(shape: &str, steps: u64, distillation: f32) -> TrainingConfig {
 
 /// Runs, and returns losses.
 fn run(model: &str, out: &Path, config: &TrainingConfig) -> workindex::Result<Vec<f64>> {
-    let folder = data_folder();
-    let data = Data::open(folder.path(), DataOptions::default())?;
-    let base = Checkpoint::open(&fixture(model))?;
-    let corpus = read_corpus(&data, &config.data, &Monitor::silent())?;
-    let mut run = TrainingRun::open(&data, &base, config.clone(), corpus, out)?;
-    run.run(&Monitor::silent(), &mut |_| {})?;
-    Ok(run.log().losses.iter().map(|(_, loss)| *loss).collect())
+    support::run(data_folder().path(), model, config, out)
 }
 
 /// The mean cosine of the rows of two encoders, of texts in which both find the same tokens.
@@ -153,21 +147,10 @@ fn all_of_it_together_learns_and_survives_an_interruption() {
 
     // In two parts: the linear layer and its moments are in the state, too.
     let parts = scratch.path().join("parts");
-    let folder = data_folder();
-    let (config, data) = (config(shape, 40, 1.0), Data::open(folder.path(), DataOptions::default()).unwrap());
-    let base = Checkpoint::open(&fixture(BASE)).unwrap();
-    let cancel = workindex::CancelToken::new();
-    let corpus = || read_corpus(&data, &config.data, &Monitor::silent()).unwrap();
-    let mut first = TrainingRun::open(&data, &base, config.clone(), corpus(), &parts).unwrap();
-    let stop = cancel.clone();
-    let interrupted = first.run(&Monitor::cancelled_by(cancel), &mut |event| {
-        if matches!(event, workindex::train::TrainingEvent::Step(report) if report.step == 20) {
-            stop.cancel();
-        }
-    });
+    let (config, data) = (config(shape, 40, 1.0), data_folder());
+    let (interrupted, _) = run_until(data.path(), BASE, &config, &parts, 20);
     assert!(matches!(interrupted, Err(Error::Cancelled)));
-    let mut second = TrainingRun::open(&data, &base, config.clone(), corpus(), &parts).unwrap();
-    second.run(&Monitor::silent(), &mut |_| {}).unwrap();
+    support::run(data.path(), BASE, &config, &parts).unwrap();
     for file in ["model.safetensors", "1_Dense/model.safetensors", "tokenizer.json"] {
         let read = |out: &Path| std::fs::read(out.join("model").join(file)).unwrap();
         assert!(read(&out) == read(&parts), "{file}");
