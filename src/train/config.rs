@@ -312,11 +312,11 @@ mod tests {
             ("[[graphs]]\nname = \"a\"\nweight = 1.0\ntemperature = 1.0", "skill-job"),
             ("[[graphs]]\nname = \"skill-job\"\nweight = 1.0\ntemperature = 0.0", "temperature above 0"),
             ("steps =", "in x:"),
-            ("[batch]\npadded = nan", "`padded`"),
+            ("[batch]\npadded = nan", "padded: expected"),
             ("[batch]\nfrom_edges = 0.7\nfrom_sentences = 0.4", "together"),
-            ("[optimizer]\nweight_decay = -0.1", "`weight_decay`"),
+            ("[optimizer]\nweight_decay = -0.1", "weight_decay: expected"),
             ("[optimizer]\nwarm_up = 1.5", "from 0 to 1"),
-            ("[validation]\ninterpolation = [0.5, inf]", "`interpolation`"),
+            ("[validation]\ninterpolation = [0.5, inf]", "interpolation: expected"),
         ] {
             let error = TrainingConfig::parse(text, "x").unwrap_err().to_string();
             assert!(error.contains(words), "{text}: {error}");
