@@ -138,6 +138,9 @@ def workbench():
     for path in sorted(path for path in data.rglob("*") if path.is_file()):
         content = b"\n".join(path.read_bytes().split(b"\n")[:LINES])
         seed("workbench", f"{path.parent.name}-{path.stem}", bundle(b"\x00\n", [(str(path.relative_to(data)), content)]))
+    esco = {path.name.replace("_en", ""): path.name for path in (FIXTURES / "mini-esco" / "1.1.0").iterdir()}
+    seed("workbench", "esco", bundle(b"\x00\n", [(f"esco/1.1.0/{esco[name.replace('_en', '')]}", content) for name, content in RELATED]))
+    seed("workbench", "onet", bundle(b"\x00\n", [(f"onet/29.0/{name}", content) for name, content in heads(FIXTURES / "mini-onet" / "29.0")]))
     for at, path in enumerate([FIXTURES / "train" / "built-in" / "student.toml", FIXTURES / "train" / "minilm" / "short" / "isco-group.toml"]):
         lines = [line for line in path.read_bytes().split(b"\n") if line and not line.startswith(b"#")]
         seed("workbench", f"configuration-{at}", bundle(b"\x08\n", [("train.toml", b"\n".join(lines))]))

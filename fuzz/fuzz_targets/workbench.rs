@@ -23,9 +23,8 @@ fuzz_target!(init: abort_on_own_panics(), |data: &[u8]| {
     let held_out = [Holdout::None, Holdout::Hash, Holdout::IscoGroup][usize::from(option >> 1) % 3];
     let split = if option & 1 == 0 { Split::Validation } else { Split::Test };
     let written = |name: &str| bundle.files.iter().any(|(file, _)| file.starts_with(name));
-    if written("workbench/") || written("esco/") || written("onet/") {
-        load_all(folder.path(), Selection { split, held_out });
-    }
+    let tasks = FOLDERS.into_iter().filter(|(name, _)| written(name)).map(|(_, task)| task);
+    load(folder.path(), tasks, Selection { split, held_out });
     if written("run/") {
         report(folder.path());
     }
@@ -33,6 +32,18 @@ fuzz_target!(init: abort_on_own_panics(), |data: &[u8]| {
         configure(folder.path(), &String::from_utf8_lossy(text), option & 8 != 0);
     }
 });
+
+/// The task that is loaded when files in a folder are written: all of them would be a few inputs a second.
+const FOLDERS: [(&str, Task); 8] = [
+    ("workbench/skill_extraction/", Task::SkillExtraction),
+    ("workbench/skill_similarity/", Task::SkillSimilarity),
+    ("workbench/job_normalization/", Task::JobNormalisation),
+    ("workbench/title_similarity/", Task::TitleSimilarity),
+    ("workbench/melo_", Task::Melo),
+    ("esco/", Task::Job2Skill),
+    ("esco/1.1.0/skills", Task::SkillNormalisation),
+    ("onet/", Task::OnetTask),
+];
 
 /// The data folder before anything is put over it.
 fn sound() -> &'static Path {
@@ -47,9 +58,9 @@ fn sound() -> &'static Path {
     FOLDER.get_or_init(made).path()
 }
 
-fn load_all(folder: &Path, selection: Selection) {
+fn load(folder: &Path, tasks: impl Iterator<Item = Task>, selection: Selection) {
     let Ok(data) = Data::open(folder, DataOptions::default()) else { return };
-    for set in Task::ALL.into_iter().flat_map(|task| data.sets(task)) {
+    for set in tasks.flat_map(|task| data.sets(task)) {
         let Ok(Loaded::Ready(dataset)) = data.load(&set, selection, &Monitor::silent()) else { continue };
         let n_targets = dataset.targets().len() as u32;
         for query in dataset.queries() {
