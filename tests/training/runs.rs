@@ -141,5 +141,5 @@ fn the_configurations_that_come_with_the_project_are_ones() {
             }
         }
     }
-    assert!(n >= 19, "{n}");
+    assert!(n >= 18, "{n}");
 }
