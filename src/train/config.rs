@@ -7,7 +7,6 @@ use super::optimizer::{AdamW, Schedule};
 use super::options::{GraphTerm, TrainingOptions, require};
 use super::sampler::{Graph, Sampler};
 use super::shape::ModelShape;
-
 use crate::error::{Error, Result};
 use crate::late_interaction::{Direction, Rule};
 use crate::workbench::held_out::Holdout;

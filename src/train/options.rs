@@ -66,18 +66,18 @@ impl TrainingOptions {
         require("temperature", !soft || temperature >= MIN_TEMPERATURE, "at least 0.025 in training", &temperature)?;
         require("skills", sampler.skills > 0, "at least 1", &sampler.skills)?;
         require("partners", sampler.partners > 0, "at least 1", &sampler.partners)?;
-        // More by rounding is not more.
-        let drawn = (sampler.from_edges + sampler.from_sentences - 1e-9).max(0.0);
         for (option, share) in [
             ("from_edges", sampler.from_edges),
             ("from_sentences", sampler.from_sentences),
-            ("from_edges and from_sentences together", drawn),
             ("annotated", sampler.annotated),
             ("padded", sampler.padded),
             ("renamed", sampler.renamed),
         ] {
             require(option, (0.0..=1.0).contains(&share), "from 0 to 1", &share)?;
         }
+        // More by rounding is not more.
+        let drawn = sampler.from_edges + sampler.from_sentences;
+        require("from_edges and from_sentences together", drawn < 1.0 + 1e-9, "at most 1", &drawn)?;
         let positive = |number: f64| number > 0.0 && number.is_finite();
         let not_negative = |number: f64| number >= 0.0 && number.is_finite();
         require("learning_rate", positive(self.schedule.peak), "above 0", &self.schedule.peak)?;
